@@ -1,0 +1,249 @@
+"""The shape of a channel, and what all channels need to render and to post.
+
+``render`` is pure and keeps the vendor's limits; ``send`` posts one body and raises a ChannelError
+that says whether to try again. Text that comes from an event is data: cleaned here, and set in
+literal spans by each channel.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from email.utils import parsedate_to_datetime
+from functools import partial
+from time import time
+from types import ModuleType
+from typing import Annotated, Any, ClassVar, NamedTuple
+from urllib.parse import urlsplit
+
+import urllib3
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo
+
+from trailbell.errors import ChannelError, Verdict
+from trailbell.model import Message, Severity, Text
+
+MARKS = {
+    Severity.CRITICAL: "🟥",
+    Severity.HIGH: "🟧",
+    Severity.MEDIUM: "🟨",
+    Severity.LOW: "⬜",
+    Severity.INFO: "⬜",
+    None: "🔔",
+}
+VALUE_LIMIT = 300  # characters of one value; a name in IAM ends at 64, an ARN at 2,048
+MORE = "…"
+UNSEEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]"
+)
+"""What shows as nothing or turns the text around it: zero width, bidi controls, fillers, tags."""
+CONTROL = re.compile("[\x00-\x20\x7f-\x9f\u2028\u2029]+")
+SURROGATE = re.compile("[\ud800-\udfff]")
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+REFERENCES = ("env:", "ssm:", "secretsmanager:")
+
+
+def resolved(value: object, info: ValidationInfo) -> object:
+    """A secret that is named (``env:NAME``, ...) becomes its value, where somebody can look it up.
+
+    A command that posts nothing gives no ``secret`` in the context, and looks nothing up.
+    """
+    look_up = (info.context or {}).get("secret")
+    if look_up and isinstance(value, str) and value.startswith(REFERENCES):
+        return look_up(value)
+    return value
+
+
+Secret = Annotated[SecretStr, BeforeValidator(resolved)]
+
+
+def literal(secret: SecretStr) -> str | None:
+    """The secret's value; None while it is only a name that nobody has looked up."""
+    value = secret.get_secret_value()
+    return None if value.startswith(REFERENCES) else value
+
+
+def web_address(secret: SecretStr) -> SecretStr:
+    """The form of a webhook's URL: https with a path, or http to this machine."""
+    url = literal(secret)
+    if url is None:
+        return secret
+    if not re.fullmatch(r"[\x21-\x7e]+", url):
+        raise ValueError("is no URL: it holds spaces or other characters that a URL cannot")
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        raise ValueError("is no URL") from None
+    local = parts.scheme == "http" and host in LOOPBACK
+    if not host or (parts.scheme != "https" and not local):
+        raise ValueError("must begin with https:// (plain http only to this machine)")
+    if len(parts.path) < 2:
+        raise ValueError("has no path: copy the whole webhook URL")
+    return secret
+
+
+def _severity(value: object) -> object:
+    names = [str(severity) for severity in Severity]
+    if isinstance(value, Severity):
+        return value
+    if not isinstance(value, str) or value.lower() not in names:
+        raise ValueError(f"must be one of {', '.join(names)}")
+    return Severity[value.upper()]
+
+
+class Channel(BaseModel, ABC):
+    """Somewhere to send messages. Fields are its settings; secrets are SecretStr."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    type: str
+    name: str = ""
+    min_severity: Annotated[Severity, BeforeValidator(_severity)] = Severity.INFO
+    rules: tuple[str, ...] = ("*",)
+    """Globs of rule ids."""
+    accounts: tuple[str, ...] = ()
+    """Account ids; empty means every account."""
+    pace: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0
+    """Seconds between posts from the sixth post of an invocation on; 0 switches it off."""
+
+    help: ClassVar[str]
+    """One line on what it takes, for the end of an error."""
+
+    @abstractmethod
+    def render(self, message: Message) -> dict[str, Any]:
+        """The body to post. Pure: what is shown is what goes over the wire."""
+
+    @abstractmethod
+    def render_plain(self, message: Message) -> dict[str, Any]:
+        """The same message without formatting, for a channel that refused the formatted one."""
+
+    @abstractmethod
+    def send(
+        self, body: dict[str, Any], http: urllib3.PoolManager, timeout: urllib3.Timeout
+    ) -> None:
+        """Post one body, or raise ChannelError."""
+
+
+def find(package: ModuleType) -> dict[str, Callable[[], type[Channel]]]:
+    """The types of channels and what loads each: a cold start loads only what it posts to."""
+    names = [info.name for info in pkgutil.iter_modules(package.__path__) if info.name != "base"]
+    return {name: partial(_load, f"{package.__name__}.{name}") for name in names}
+
+
+def _load(module_name: str) -> type[Channel]:
+    module = importlib.import_module(module_name)
+    return next(
+        item
+        for item in vars(module).values()
+        if isinstance(item, type) and issubclass(item, Channel) and item is not Channel
+    )
+
+
+class Answer(NamedTuple):
+    """What a server said."""
+
+    status: int
+    text: str
+    """At most 1,000 characters."""
+    retry_after: float | None
+    """Seconds, from the header."""
+
+
+def post_json(
+    url: str, body: dict[str, Any], http: urllib3.PoolManager, timeout: urllib3.Timeout
+) -> Answer:
+    """Post a body as JSON, once, following no redirect. No error shows the URL.
+
+    :raises ChannelError: transient, where no answer came.
+    """
+    problem = ""
+    try:
+        response = http.request(
+            "POST",
+            url,
+            body=json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+            timeout=timeout,
+            retries=False,
+            redirect=False,
+        )
+    except urllib3.exceptions.HTTPError as error:
+        problem = type(error).__name__  # its text and its context hold the URL
+    if problem:  # raised out here, where no context hangs on it
+        raise ChannelError(f"no answer ({problem})", Verdict.TRANSIENT)
+    text = response.data.decode("utf-8", "replace")[:1000]
+    return Answer(response.status, text, retry_after(response.headers.get("Retry-After")))
+
+
+def by_status(status: int) -> Verdict:
+    """What a status means where the body says nothing better."""
+    transient = status in (408, 425, 429) or status >= 500
+    return Verdict.TRANSIENT if transient else Verdict.PERMANENT
+
+
+def retry_after(header: str | None, now: float | None = None) -> float | None:
+    """Seconds to wait, from a Retry-After header in either of its forms.
+
+    https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
+
+    >>> retry_after("30"), retry_after("soon"), retry_after(None)
+    (30.0, None, None)
+    >>> retry_after("Thu, 01 Jan 1970 00:01:00 GMT", now=45)
+    15.0
+    """
+    if not header:
+        return None
+    if re.fullmatch(r"\s*\d{1,9}(\.\d+)?\s*", header):
+        return float(header)
+    try:
+        date = parsedate_to_datetime(header).timestamp()
+    except ValueError:
+        return None
+    return max(0.0, date - (time() if now is None else now))
+
+
+def clean(value: str, limit: int = VALUE_LIMIT) -> str:
+    """A value as it may be shown: on one line, nothing invisible in it, cut to the limit.
+
+    >>> clean("admin\\u202egnp.exe\\x00")
+    'admingnp.exe'
+    """
+    value = value[: 4 * limit]  # a document of 90 KB is not worth cleaning whole
+    value = CONTROL.sub(" ", SURROGATE.sub("�", UNSEEN.sub("", value))).strip()
+    return cut(value, limit) or "(empty)"
+
+
+def cut(text: str, limit: int) -> str:
+    """
+    >>> cut("trail", 4)
+    'tra…'
+    """
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + MORE
+
+
+def spans(text: Text, limit: int = VALUE_LIMIT) -> Iterator[tuple[str, bool]]:
+    """The pieces of a sentence and whether each is a value; no piece is empty."""
+    for words, value in zip(text.words, (*text.values, None), strict=True):
+        if words:
+            yield words, False
+        if value is not None:
+            yield clean(value, limit), True
+
+
+def headline(message: Message) -> str:
+    """Mark, severity and count: how bad, in a sign and a word."""
+    if message.severity is None:
+        return MARKS[None]
+    times = f" ×{message.count:,}" if message.count > 1 else ""
+    return f"{MARKS[message.severity]} {str(message.severity).upper()}{times}"
+
+
+def plain(text: Text) -> str:
+    """A sentence as a terminal may show it."""
+    return "".join(piece for piece, _ in spans(text))

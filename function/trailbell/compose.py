@@ -1,0 +1,250 @@
+"""Group -> Message: the wording, once for all channels.
+
+The order of a message is the order of its reader's questions: how bad and where, what happened,
+who and from where, what to do first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+
+from trailbell.model import Alert, Event, Group, Line, Link, Message, Severity, Text, say
+from trailbell.text import EMPTY, join
+
+SHOWN_EVENTS = 5  # of a group, each with its id or link
+SHOWN_NAMES = 3  # actions, addresses, sentences of a group; the rest is counted
+CONSOLES = {  # the console's domain, by the beginning of the region's name
+    "cn-": "console.amazonaws.cn",
+    "us-gov-": "console.amazonaws-us-gov.com",
+    "": "console.aws.amazon.com",
+}
+REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}\Z")
+EVENT_ID = re.compile(r"[0-9A-Za-z-]{8,64}\Z")
+ACCESS_KEY = re.compile(r"AKIA[0-9A-Z]{12,124}\Z")
+TOOLS = (  # a word in the user agent, and the word for it; the first that fits
+    ("terraform", "terraform"),
+    ("pulumi", "pulumi"),
+    ("aws-cli", "aws-cli"),
+    ("boto3", "boto3"),
+    ("botocore", "boto3"),
+    ("aws-sdk", "sdk"),
+    ("aws-cdk", "cdk"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """What the wording depends on besides the alerts: where and when its reader is."""
+
+    zone: tzinfo = UTC
+    accounts: Mapping[str, str] = field(default_factory=dict)
+    """Account id -> the name that its owner gave it."""
+    request: str = ""
+    """The invocation's id, under which the function's log holds what a message leaves out."""
+    year: int = 0
+    """The reader's year: a date in it is told without."""
+
+    def clock(self, time: datetime, *, date: bool = True) -> str:
+        """``Tue 17 Mar, 17:09:52 CET``."""
+        local = time.astimezone(self.zone)
+        day = f"{local:%a} {local.day} {local:%b}"
+        if local.year != self.year:
+            day += f" {local.year}"
+        zone = local.tzname() or "UTC"
+        label = f"UTC{zone}" if zone[:1] in "+-" else zone
+        return f"{day}, {local:%H:%M:%S} {label}" if date else f"{local:%H:%M:%S}"
+
+
+def compose(group: Group, reader: Reader) -> Message:
+    """The message of a group."""
+    if group.rest:
+        return _counts(group, reader)
+    if len(group.alerts) > 1:
+        return _several(group, reader)
+    return _single(group.alerts[0], reader)
+
+
+def _single(alert: Alert, reader: Reader) -> Message:
+    event = alert.event
+    lines = list(alert.details)
+    if event.raw:
+        who = event.actor.about
+        key = event.text("userIdentity.accessKeyId")
+        if ACCESS_KEY.match(key):
+            who += say(", key {}", key)
+        lines += [Line("Who", who), *_line("From", _source(event))]
+    if event.time:
+        lines.append(Line("When", say(reader.clock(event.time))))
+    if event.account:
+        lines.append(Line("Account", _account(event.account, reader)))
+    return Message(
+        alert.severity,
+        alert.title,
+        place=_place(event.account, reader),
+        what=_what(event),
+        lines=tuple(lines),
+        check_first=alert.check_first if alert.severity >= Severity.HIGH else "",
+        rule=alert.rule,
+        links=_links([event], "Open in CloudTrail"),
+        events=_ids([event]),
+    )
+
+
+def _several(group: Group, reader: Reader) -> Message:
+    alerts = sorted(group.alerts, key=_when)
+    events = [alert.event for alert in alerts]
+    first = alerts[0]
+    count = len(alerts)
+    actor = first.event.actor.phrase if first.event.raw else say("trailbell")
+    did = first.many or f"set off {first.rule}"
+    if first.own:
+        title = say(f"{count:,} times: ") + first.title
+    else:
+        title = say("{}", actor) + Text((f" {did} {count:,} times",))
+    times = [event.time for event in events if event.time]
+    if times:
+        start, end = (reader.clock(time, date=False) for time in (times[0], times[-1]))
+        title += say(f", {start}" if start == end else f", {start} to {end}")
+    sentences = Counter(alert.title for alert in alerts)
+    sources = [source for event in events if (source := _source(event))]
+    lines = [
+        *(Line("", sentence + say(_times(n))) for sentence, n in sentences.most_common(SHOWN_NAMES))
+    ]
+    if len(sentences) > SHOWN_NAMES:
+        lines.append(Line("", say(f"and {len(sentences) - SHOWN_NAMES:,} others")))
+    if first.event.raw:
+        lines.append(Line("Who", first.event.actor.about))
+    lines += _line("From", _most(sources))
+    if times:
+        lines.append(Line("When", say(reader.clock(times[0]))))
+    if first.event.account:
+        lines.append(Line("Account", _account(first.event.account, reader)))
+    worst = max(alerts, key=lambda alert: alert.severity)
+    return Message(
+        group.severity,
+        title,
+        place=_place(first.event.account, reader),
+        what=_most([say("{}", event.action) for event in events if event.action]),
+        lines=tuple(lines),
+        check_first=worst.check_first if group.severity >= Severity.HIGH else "",
+        rule=first.rule,
+        links=_links(events[:SHOWN_EVENTS], ""),
+        events=_ids(events[:SHOWN_EVENTS]),
+        count=count,
+    )
+
+
+def _counts(group: Group, reader: Reader) -> Message:
+    """What the cap left over, most severe first."""
+    count = len(group.alerts)
+    alerts = sorted(group.alerts, key=_when)
+    at = f" at {reader.clock(time, date=False)}" if (time := alerts[0].event.time) else ""
+    lines = []
+    for severity in sorted(Severity, reverse=True):
+        rules: dict[str, list[Alert]] = {}
+        for alert in alerts:
+            if alert.severity is severity:
+                rules.setdefault(alert.rule, []).append(alert)
+        counts = sorted(rules.items(), key=lambda item: (-len(item[1]), item[0]))
+        told = " · ".join(f"{rule} ×{len(of):,} ({_actors(of)})" for rule, of in counts)
+        lines += [Line(str(severity), Text((told,)))] if told else []
+    where = say("their event ids are in the function's log")
+    if reader.request:
+        where += say(", request {}", reader.request)
+    return Message(
+        group.severity,
+        say(f"{count:,} more alerts{at}, shown as counts only"),
+        lines=(*lines, Line("Note", where)),
+        links=_links([alert.event for alert in alerts[:SHOWN_EVENTS]], ""),
+        events=_ids([alert.event for alert in alerts[:SHOWN_EVENTS]]),
+        count=count,
+    )
+
+
+def _when(alert: Alert) -> tuple[datetime, str]:
+    return alert.event.time or datetime.max.replace(tzinfo=UTC), alert.event.id
+
+
+def _what(event: Event) -> Text:
+    """The API's name for it, and how it ended."""
+    if not event.action:
+        return EMPTY
+    result = say("succeeded") if event.succeeded else say("{}", event.error or "failed")
+    return say("{} · ", event.action) + result
+
+
+def _source(event: Event) -> Text:
+    """Address, tool and region, as far as the record tells."""
+    ip = event.ip
+    parts = [say("inside AWS") if ip == "AWS Internal" else say("{}", ip)] if ip else []
+    if tool := tool_of(event):
+        parts.append(say(tool))
+    if event.region:
+        parts.append(say("{}", event.region))
+    if (service := event.text("userIdentity.invokedBy")) and service != ip:
+        parts.append(say("via {}", service))
+    return join(", ", parts)
+
+
+def tool_of(event: Event) -> str:
+    """What made the call, in a word of ours; "" where the agent says nothing that we know."""
+    agent = event.agent.lower()
+    for needle, word in TOOLS:
+        if needle in agent:
+            return word
+    return "console" if event.from_console else ""
+
+
+def _account(account: str, reader: Reader) -> Text:
+    name = reader.accounts.get(account)
+    return Text((f"{name} (", ")"), (account,)) if name else say("{}", account)
+
+
+def _place(account: str, reader: Reader) -> Text:
+    """Where, for the headline: the account's name, else its id."""
+    if name := reader.accounts.get(account):
+        return Text((name,))
+    return say("{}", account) if account else EMPTY
+
+
+def _most(texts: Iterable[Text]) -> Text:
+    """The commonest of the texts with their counts, and how many others there are."""
+    counts = Counter(texts)
+    shown = [text + say(_times(n)) for text, n in counts.most_common(SHOWN_NAMES)]
+    others = counts.total() - sum(n for _, n in counts.most_common(SHOWN_NAMES))
+    return join(", ", shown) + say(f" and {others:,} others" if others else "")
+
+
+def _times(count: int) -> str:
+    return f" ×{count:,}" if count > 1 else ""
+
+
+def _actors(alerts: list[Alert]) -> str:
+    count = len({alert.event.actor.name for alert in alerts})
+    return f"{count:,} actors" if count > 1 else "1 actor"
+
+
+def _line(label: str, text: Text) -> list[Line]:
+    """A line, unless it would say nothing."""
+    return [Line(label, text)] if text else []
+
+
+def _ids(events: Iterable[Event]) -> tuple[str, ...]:
+    return tuple(event.id for event in events if event.id)
+
+
+def _links(events: list[Event], label: str) -> tuple[Link, ...]:
+    """The events in the CloudTrail console; only where region and id are safe in a URL."""
+    links = []
+    for number, event in enumerate(events, 1):
+        if not (REGION.match(event.region) and EVENT_ID.match(event.id)):
+            continue
+        region = event.region
+        domain = next(host for start, host in CONSOLES.items() if region.startswith(start))
+        url = f"https://{region}.{domain}/cloudtrailv2/home?region={region}#/events/{event.id}"
+        links.append(Link(label or str(number), url, event.id))
+    return tuple(links)

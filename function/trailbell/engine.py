@@ -1,0 +1,135 @@
+"""Events x rules -> alerts.
+
+Rules with actions stand in a dict and cost nothing until their action occurs; rules for any event
+stand behind a gate, a text that each record which they may want contains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from traceback import extract_tb
+
+from trailbell.model import Alert, Event, Line, Severity, Text, action_name, say
+from trailbell.rules.base import Rule
+
+UNREADABLE = "unreadable-record"
+RULE_ERROR = "rule-error"
+OWN = {
+    UNREADABLE: (Severity.MEDIUM, "A CloudTrail record could not be read."),
+    RULE_ERROR: (Severity.HIGH, "A rule failed and was skipped for one event."),
+}
+"""The alerts that trailbell raises about itself; no rule may take their ids."""
+SHOWN = 300  # characters of an unreadable record
+
+EVENT_NAME = '"eventName"'
+
+
+class Engine:
+    """The rules, indexed."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self.rules = tuple(rules)
+        self._by_action: dict[str, tuple[Rule, ...]] = {}
+        self._by_gate: dict[str, tuple[Rule, ...]] = {}
+        for rule in self.rules:
+            for action in rule.actions:
+                self._by_action[action] = (*self._by_action.get(action, ()), rule)
+            if not rule.actions:
+                self._by_gate[rule.gate] = (*self._by_gate.get(rule.gate, ()), rule)
+        self._names = frozenset(action.partition(":")[2] for action in self._by_action)
+        self._gates = tuple(self._by_gate)
+
+    def wants(self, text: str) -> bool:
+        """Whether any rule may want the record with this text, told without parsing it.
+
+        Says no only when it is sure: when the text holds one eventName, in the compact spelling
+        that CloudTrail writes, which no rule names, and none of the gates.
+        """
+        at = text.find(EVENT_NAME)
+        start = at + len(EVENT_NAME) + 2
+        if at < 0 or text[start - 2 : start] != ':"' or text.find(EVENT_NAME, start) > 0:
+            return True
+        name = text[start : text.find('"', start)]
+        if action_name(name) in self._names or "\\" in name:
+            return True
+        for gate in self._gates:
+            if gate in text:
+                return True
+        # An escape may spell a gate or a key; a log file is counted record by record.
+        return "\\u" in text or '"Records"' in text
+
+    def alerts(self, events: Iterable[Event]) -> list[Alert]:
+        """What the rules say of the events, in the order of the events."""
+        found: list[Alert] = []
+        for event in events:
+            for rule in self._by_action.get(event.action, ()):
+                self._ask(rule, event, found)
+            text = event.message
+            for gate, rules in self._by_gate.items():
+                if not text or gate in text:
+                    for rule in rules:
+                        self._ask(rule, event, found)
+        return found
+
+    def _ask(self, rule: Rule, event: Event, found: list[Alert]) -> None:
+        try:
+            if rule.rings(event):
+                found.append(
+                    Alert(
+                        rule.id,
+                        rule.rank(event),
+                        _text(rule.title(event)),
+                        event,
+                        details=tuple(Line(*line) for line in rule.details(event)),
+                        check_first=rule.check_first,
+                        many=rule.many,
+                        gives_way=rule.gives_way,
+                    )
+                )
+        except Exception as error:  # whatever a rule does wrong, it is one rule and one event
+            found.append(self._broken(rule, event, error))
+
+    def _broken(self, rule: Rule, event: Event, error: Exception) -> Alert:
+        frame = extract_tb(error.__traceback__)[-1]
+        file = frame.filename.replace("\\", "/").rpartition("/")[2]
+        others = len(self.rules) - 1
+        return Alert(
+            RULE_ERROR,
+            OWN[RULE_ERROR][0],
+            say("Rule {} failed and was skipped for one event", rule.id),
+            event,
+            details=(
+                # The error's text may quote the record, secrets included: its type is enough.
+                Line("Error", say("{} at {}", type(error).__name__, f"{file}:{frame.lineno}")),
+                Line("Note", say(f"the other {others} rules saw the event")),
+            ),
+            check_first="Look at the event by hand: this rule did not judge it.",
+            own=True,
+        )
+
+
+def unreadable(event: Event) -> Alert:
+    """The alert for a log event that holds no record."""
+    text = event.message
+    length = f"{len(text):,} characters"
+    shown = text if len(text) <= SHOWN else text[:SHOWN] + "…"
+    origin = event.origin
+    where = say("{}, stream {}", origin.group or "unknown", origin.stream or "unknown")
+    return Alert(
+        UNREADABLE,
+        OWN[UNREADABLE][0],
+        say("A CloudTrail record could not be read"),
+        event,
+        details=(
+            Line("Because", say(f"it is not a JSON object, or cut; {length}")),
+            Line("Log group", where),
+            Line("It begins", say("{}", shown or "(nothing)")),
+            Line("Note", say("it may hold something that a rule wants: look at it by hand")),
+        ),
+        own=True,
+    )
+
+
+def _text(title: Text | str) -> Text:
+    """A title that a user's rule gave as a plain string is all value: it may hold event text."""
+    return title if isinstance(title, Text) else say("{}", title)

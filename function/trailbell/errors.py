@@ -1,0 +1,69 @@
+"""Every error that trailbell raises on purpose.
+
+* TrailbellError
+  x ConfigError         a setting is wrong; nothing was posted
+  x RuntimeMismatch     the zip was built for another Python or processor
+  x PayloadError        the invocation's payload cannot be read; nothing was posted
+  x ChannelError        a channel did not take a message (says whether to try again)
+  x DeliveryIncomplete  something is left to post; raised so that Lambda tries again
+
+Texts are one line, hold no secret, and stay under 512 characters: Lambda copies them into the
+record of a failed invocation.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+TEXT_LIMIT = 500
+
+
+class TrailbellError(Exception):
+    """The base of all of them; its text is cut to what a failure record can carry."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…")
+
+
+class ConfigError(TrailbellError):
+    """A setting is wrong; the text names it, what is wrong, and the nearest right name."""
+
+
+class RuntimeMismatch(TrailbellError):
+    """The zip holds compiled parts that this runtime cannot load."""
+
+
+class PayloadError(TrailbellError):
+    """The payload of the invocation cannot be read as a whole."""
+
+
+class DeliveryIncomplete(TrailbellError):
+    """Alerts are left that no channel has acknowledged."""
+
+
+class Verdict(Enum):
+    """What a channel's answer means for the message that it refused."""
+
+    TRANSIENT = "try again later"
+    PERMANENT = "this channel takes nothing any more"
+    REPAIRABLE = "the same message, changed as the error says, may pass"
+
+
+class ChannelError(TrailbellError):
+    """A channel did not take a message."""
+
+    def __init__(
+        self,
+        reason: str,
+        verdict: Verdict,
+        *,
+        retry_after: float | None = None,
+        change: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.verdict = verdict
+        self.retry_after = retry_after
+        """Seconds that the channel asked us to wait; None when it did not say."""
+        self.change = change
+        """REPAIRABLE: fields of the body to replace (None drops one). None: send it plain."""

@@ -1,0 +1,204 @@
+"""Whatever invoked the function becomes a Batch of events.
+
+CloudWatch Logs sends ``{"awslogs": {"data": base64(gzip(json))}}`` with one CloudTrail record in
+each log event (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html);
+EventBridge sends one record in ``detail``.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic_core import from_json
+
+from trailbell.errors import PayloadError
+from trailbell.model import NOWHERE, Event, Origin
+
+SIZE_LIMIT = 64 << 20  # bytes; 648 kB of base64 can hold 500 MB, the largest real payload about 10
+CHUNK = 4 << 20  # bytes; the usual payload fits into one
+GZIP_OR_ZLIB = 47  # zlib's window bits: 15, plus 32 to tell the two headers apart
+CONTROL = "CONTROL_MESSAGE"
+BOM = "\ufeff"
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one invocation brought."""
+
+    events: list[Event] = field(default_factory=list)
+    """Records that a rule may want, each event id once."""
+    unreadable: list[Event] = field(default_factory=list)
+    """Log events that hold no record; only message, origin and received say anything."""
+    records: int = 0
+    """Readable records, those that no rule wants and those that came twice included."""
+
+    def add(self, records: Iterable[Event]) -> None:
+        """Count the records and keep those whose id is new."""
+        known = {(event.account, event.id) for event in self.events if event.id}
+        for event in records:
+            self.records += 1
+            key = (event.account, event.id)
+            if event.id and key in known:
+                continue  # two trails into one log group deliver each record twice
+            known.add(key)
+            self.events.append(event)
+
+
+def read(payload: object, wants: Callable[[str], bool], own_log_group: str = "") -> Batch:
+    """The events of one invocation.
+
+    :param wants: says of a record's text whether any rule may want it; see Engine.wants.
+    :param own_log_group: the function's own; records from there would ring for ever.
+    :raises PayloadError: when the payload as a whole cannot be read. Nothing of it was used.
+    """
+    if isinstance(payload, dict):
+        if "awslogs" in payload:
+            return _from_logs(payload["awslogs"], wants, own_log_group)
+        if str(payload.get("detail-type")).endswith(" via CloudTrail"):
+            return _from_eventbridge(payload)
+        keys = ", ".join(sorted(map(str, payload))[:5]) or "no keys"
+        found = f"an object with {keys}"
+    else:
+        found = f"a {type(payload).__name__}"
+    raise PayloadError(
+        f"the payload is {found}; expected 'awslogs' from a CloudWatch Logs subscription filter"
+        " or an EventBridge event 'AWS API Call via CloudTrail'"
+    )
+
+
+def _from_logs(awslogs: object, wants: Callable[[str], bool], own_log_group: str) -> Batch:
+    data = awslogs.get("data") if isinstance(awslogs, dict) else None
+    if not isinstance(data, str):
+        raise PayloadError("awslogs.data is missing or no text; expected base64 of gzip")
+    envelope = _decode(data)
+    if not isinstance(envelope, dict):
+        raise PayloadError(f"awslogs.data holds a {type(envelope).__name__}, not an object")
+    batch = Batch()
+    entries = envelope.get("logEvents")
+    if envelope.get("messageType") == CONTROL or entries is None:
+        return batch  # CloudWatch Logs asks whether somebody is there
+    if not isinstance(entries, list):
+        raise PayloadError(f"logEvents is a {type(entries).__name__}, not a list")
+    owner, group, stream = (
+        value if isinstance(value := envelope.get(name), str) else ""
+        for name in ("owner", "logGroup", "logStream")
+    )
+    if group and group == own_log_group:
+        return batch
+    batch.add(_records(entries, wants, Origin(owner, group, stream), batch))
+    return batch
+
+
+def _records(
+    entries: list[Any], wants: Callable[[str], bool], origin: Origin, batch: Batch
+) -> Iterator[Event]:
+    """The records of the log events; those that no rule wants are counted here and left."""
+    for entry in entries:
+        message = entry.get("message") if isinstance(entry, dict) else entry
+        whole = isinstance(message, str) and message[:1] == "{" and message[-1:] == "}"
+        if whole and not wants(message):  # nine records of ten end here, before they are parsed
+            batch.records += 1
+            continue
+        received = _received(entry)
+        records, whole = unwrap(message)
+        text = message if isinstance(message, str) else json.dumps(entry)
+        for record in records:
+            # The text stands for the record only where it holds that one record.
+            alone = text if len(records) == 1 else ""
+            yield Event(record, message=alone, origin=origin, received=received)
+        if not whole:
+            batch.unreadable.append(Event({}, message=text, origin=origin, received=received))
+
+
+def unwrap(message: object) -> tuple[list[dict[str, Any]], bool]:
+    """The records in a message, and whether that is all there is in it.
+
+    A record may come alone, in a list, or as a CloudTrail log file: ``{"Records": [...]}``.
+    """
+    value = _parse(message) if isinstance(message, str) else message
+    if isinstance(value, dict) and "eventName" not in value:
+        value = value.get("Records", value)
+    if isinstance(value, dict):
+        return [value], True
+    if not isinstance(value, list):
+        return [], False
+    records = [record for record in value if isinstance(record, dict)]
+    return records, len(records) == len(value)
+
+
+def _parse(text: str) -> object:
+    """The JSON value of a text; None where it is none (null counts as none)."""
+    text = text.removeprefix(BOM)
+    try:
+        return from_json(text)
+    except ValueError:
+        try:  # slower, and takes lone surrogates, which from_json refuses
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            return None
+
+
+def _decode(data: str) -> object:
+    """base64, gzip or zlib, JSON; in bounded memory."""
+    try:
+        packed = base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        raise PayloadError("awslogs.data is not base64") from None
+    raw = _inflate(packed)
+    try:
+        return from_json(raw)
+    except ValueError:
+        try:  # a byte that is not UTF-8 costs that byte, not the batch
+            return json.loads(raw.decode("utf-8", "replace"))
+        except (ValueError, RecursionError):
+            raise PayloadError("awslogs.data holds no JSON") from None
+
+
+def _inflate(packed: bytes) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    inflater = zlib.decompressobj(GZIP_OR_ZLIB)
+    try:
+        while packed and not inflater.eof:
+            chunk = inflater.decompress(packed, CHUNK)
+            size += len(chunk)
+            if size > SIZE_LIMIT:
+                raise PayloadError(f"awslogs.data holds more than {SIZE_LIMIT >> 20} MiB")
+            if not chunk and inflater.unconsumed_tail == packed:
+                break
+            chunks.append(chunk)
+            packed = inflater.unconsumed_tail
+    except zlib.error as error:
+        raise PayloadError(f"awslogs.data is no gzip or zlib data: {error}") from None
+    if not inflater.eof:
+        raise PayloadError("awslogs.data ends early: the compressed data is cut")
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _from_eventbridge(payload: dict[str, Any]) -> Batch:
+    batch = Batch()
+    origin = Origin(account=str(payload.get("account", "")))
+    record = payload.get("detail")
+    if isinstance(record, dict):
+        batch.add([Event(record, origin=origin)])
+    else:
+        batch.unreadable.append(Event({}, message=json.dumps(payload), origin=origin))
+    return batch
+
+
+def _received(entry: object) -> datetime | None:
+    """A log event's timestamp: milliseconds since 1970."""
+    stamp = entry.get("timestamp") if isinstance(entry, dict) else None
+    if type(stamp) is not int or not 0 <= stamp < 1 << 47:  # until the year 6429
+        return None
+    return datetime.fromtimestamp(stamp / 1000, UTC)
+
+
+__all__ = ["NOWHERE", "Batch", "read", "unwrap"]

@@ -1,0 +1,1 @@
+"""One file a rule, in a folder a group. A file dropped in here is found; no list to keep."""

@@ -1,0 +1,1 @@
+"""Calls that matter for who made them, or when, rather than for what they did."""

@@ -1,0 +1,1 @@
+"""Who gets into the console, and who tries to."""

@@ -1,0 +1,1 @@
+"""Users, their keys, passwords and second factors."""

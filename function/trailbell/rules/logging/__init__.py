@@ -1,0 +1,1 @@
+"""The trails, recorders and detectors that watch the account."""

@@ -1,0 +1,1 @@
+"""Rights that grow: policies, roles and the ways to more power."""

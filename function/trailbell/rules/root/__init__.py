@@ -1,0 +1,1 @@
+"""The root user: its sign-ins, its calls and its credentials."""

@@ -1,0 +1,347 @@
+"""configs.py and the environment -> frozen Settings. The one file that reads ``configs``.
+
+Order, the last wins: configs.py, the document of TRAILBELL_CONFIG, TRAILBELL_<NAME>.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime, timedelta, tzinfo
+from fnmatch import fnmatchcase
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from trailbell.channels.base import Channel
+from trailbell.errors import ConfigError
+from trailbell.model import Alert
+from trailbell.names import nearest
+from trailbell.rules.base import Rule
+
+PREFIX = "TRAILBELL_"
+DOCUMENT = "TRAILBELL_CONFIG"
+HOSTS = {  # of bare URLs that are not Slack's
+    "discord.com": "discord",
+    "discordapp.com": "discord",
+    "webhook.office.com": "teams",
+    "logic.azure.com": "teams",
+    "powerplatform.com": "teams",
+}
+FORMER = {"WEBHOOK_URL": "CHANNELS", "IGNORE_USER": "MUTES"}
+"""Names that people bring along from a notifier that they had before."""
+
+
+def zone(name: str) -> str:
+    """An IANA name that this machine knows."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"{name!r} is no IANA time zone, such as 'Europe/Berlin'") from None
+    return name
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+def _until(value: object) -> object:
+    """A date or a time; pydantic alone would read a date as its first moment."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        pass
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError("is no date or time, such as 2026-03-30 or 2026-03-30T18:00") from None
+
+
+class Mute(_Frozen):
+    """Alerts that are counted and not posted. Every condition that is set must hold; globs."""
+
+    rule: str = ""
+    actor: str = ""
+    """The actor as `replay` prints it."""
+    role: str = ""
+    """A role's name or ARN; never matches a user."""
+    account: str = ""
+    action: str = ""
+    """``iam:CreateAccessKey``."""
+    ip: str = ""
+    region: str = ""
+    until: Annotated[datetime | date | None, BeforeValidator(_until)] = None
+    """The last moment of the event's time that is muted; a bare date means its end."""
+    reason: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _has_condition(self) -> Mute:
+        if not any((self.rule, self.actor, self.role, self.account, self.action, self.ip,
+                    self.region)):  # fmt: skip
+            raise ValueError("needs a condition: rule, actor, role, account, action, ip or region")
+        return self
+
+    def hides(self, alert: Alert, zone: tzinfo) -> bool:
+        event = alert.event
+        actor = event.actor
+        return (
+            _fits(self.rule, alert.rule)
+            and _fits(self.actor, actor.name)
+            and (_fits(self.role, actor.role) or _fits(self.role, actor.role_arn))
+            and _fits(self.account, event.account)
+            and _fits(self.action, event.action)
+            and _fits(self.ip, event.ip)
+            and _fits(self.region, event.region)
+            and self._lasts(event.time, zone)
+        )
+
+    def _lasts(self, time: datetime | None, zone: tzinfo) -> bool:
+        until = self.until
+        if until is None:
+            return True
+        if time is None:
+            return False  # an end was set, and nobody can say that it is not over
+        if not isinstance(until, datetime):
+            tomorrow = datetime(until.year, until.month, until.day, tzinfo=zone) + timedelta(days=1)
+            return time < tomorrow
+        return time <= (until if until.tzinfo else until.replace(tzinfo=zone))
+
+
+def _fits(pattern: str, value: str) -> bool:
+    return not pattern or (bool(value) and fnmatchcase(value, pattern))
+
+
+class Settings(_Frozen):
+    """What configs.py and the environment say, checked. Fields have the settings' names."""
+
+    CHANNELS: tuple[Channel, ...] = ()
+    PRESET: Literal["standard", "security", "iam-user", "compliance"] = "standard"
+    RULES: dict[str, dict[str, Any]] = {}
+    CUSTOM_RULES: tuple[type[Rule], ...] = ()
+    MUTES: tuple[Mute, ...] = ()
+    TIMEZONE: Annotated[str, AfterValidator(zone)] = "UTC"
+    ACCOUNTS: dict[str, str] = {}
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.TIMEZONE)
+
+
+NAMES = tuple(Settings.model_fields)
+
+
+def gather(
+    folder_or_file: Path | None,
+    environ: Mapping[str, str],
+    fetch: Callable[[str], str] | None = None,
+) -> dict[str, Any]:
+    """The settings as they stand, unchecked, by name.
+
+    :param folder_or_file: configs.py, or the folder that may hold one.
+    :param fetch: reads the document that TRAILBELL_CONFIG names (ssm:/path, s3://bucket/key).
+    :raises ConfigError: for a file that does not run, a name that is none, or broken JSON.
+    """
+    raw: dict[str, Any] = {}
+    if folder_or_file is not None:
+        is_folder = folder_or_file.is_dir()
+        path = folder_or_file / "configs.py" if is_folder else folder_or_file
+        if path.exists() or not is_folder:  # a folder may hold none; a file was named
+            raw |= _from_module(_run(path))
+    if document := environ.get(DOCUMENT, ""):
+        named = document.startswith(("ssm:", "s3://"))
+        text = fetch(document) if named and fetch else "{}" if named else document
+        raw |= _checked_names(_json(text, DOCUMENT, dict), DOCUMENT)
+    for variable, text in sorted(environ.items()):
+        if not variable.startswith(PREFIX) or variable == DOCUMENT:
+            continue
+        name = variable.removeprefix(PREFIX)
+        _checked_names({name: text}, "environment", PREFIX)
+        raw[name] = _from_variable(name, variable, text)
+    return raw
+
+
+def validated(
+    raw: Mapping[str, Any],
+    rules: Mapping[str, type[Rule]],
+    own: Iterable[str],
+    channel_types: Mapping[str, Callable[[], type[Channel]]],
+    secret: Callable[[str], str] | None = None,
+) -> Settings:
+    """The settings, checked.
+
+    :param rules: the shipped rules, by id.
+    :param own: ids of the alerts that trailbell raises about itself.
+    :param channel_types: loads the class of a channel's type.
+    :param secret: looks up a secret that is named; None leaves the names as they are.
+    :raises ConfigError: names the setting, what is wrong, and the nearest right name.
+    """
+    channels = _channels(raw.get("CHANNELS", ()), channel_types, secret)
+    try:
+        settings = Settings.model_validate({**raw, "CHANNELS": channels})
+    except ValidationError as error:
+        raise ConfigError(_problem(error, Settings)) from None
+    ids = {*rules, *(rule.id for rule in settings.CUSTOM_RULES)}
+    own = tuple(own)
+    for rule in settings.CUSTOM_RULES:
+        if rule.id in own:
+            raise ConfigError(
+                f"CUSTOM_RULES: {rule.id} is what trailbell calls an alert of its own"
+            )
+    for rule_id in settings.RULES:
+        if rule_id not in ids:
+            raise ConfigError(f"RULES: {rule_id!r} is no rule{nearest(rule_id, ids)}")
+    globs = [(f"CHANNELS[{channel.name!r}].rules", channel.rules) for channel in channels]
+    globs += [(f"MUTES[{n}].rule", (mute.rule,)) for n, mute in enumerate(settings.MUTES)]
+    for where, patterns in globs:
+        for pattern in filter(None, patterns):
+            if not any(fnmatchcase(rule_id, pattern) for rule_id in (*ids, *own)):
+                raise ConfigError(f"{where}: {pattern!r} fits no rule{nearest(pattern, ids)}")
+    return settings
+
+
+def _run(path: Path) -> ModuleType:
+    """Run a configs.py by its path; what lies beside it (custom_rules/) can be imported by it."""
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    spec = importlib.util.spec_from_file_location("configs", path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise ConfigError(f"{path} is no Python file that can be read")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except ConfigError:
+        raise
+    except Exception as error:  # it is the user's code: anything may come out of it
+        where = f" line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        # The error's text may quote the line, and the line may hold a secret.
+        detail = f": {error}" if isinstance(error, ImportError | NameError) else ""
+        raise ConfigError(
+            f"{path.name}{where} does not run: {type(error).__name__}{detail}"
+        ) from None
+    return module
+
+
+def _from_module(module: ModuleType) -> dict[str, Any]:
+    values = {
+        name: value
+        for name, value in vars(module).items()
+        if not name.startswith("_")
+        and not inspect.ismodule(value)
+        and not inspect.isroutine(value)
+        and not inspect.isclass(value)
+        and type(value).__module__ != "__future__"  # from __future__ import annotations
+    }
+    return _checked_names(values, "configs.py")
+
+
+def _checked_names(values: dict[str, Any], where: str, prefix: str = "") -> dict[str, Any]:
+    for name in values:
+        if name not in NAMES:
+            former = FORMER.get(name)
+            hint = f"; it is {former!r} here" if former else nearest(name, NAMES)
+            raise ConfigError(f"{where}: {prefix}{name} is no setting{hint}")
+    return values
+
+
+def _from_variable(name: str, variable: str, text: str) -> object:
+    if name == "CUSTOM_RULES":
+        raise ConfigError(f"{variable}: rule classes can only stand in configs.py")
+    if name in ("PRESET", "TIMEZONE"):
+        return text
+    if name == "CHANNELS" and not text.lstrip().startswith(("[", "{", '"')):
+        return text  # one bare URL
+    return _json(text, variable, None)
+
+
+def _json(text: str, where: str, kind: type | None) -> Any:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        at = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
+        raise ConfigError(f'{where} is no JSON{at}; quote names and texts with "') from None
+    if kind is not None and not isinstance(value, kind):
+        raise ConfigError(f'{where} must be one JSON object, such as {{"CHANNELS": [...]}}')
+    return value
+
+
+def _channels(
+    value: object,
+    types: Mapping[str, Callable[[], type[Channel]]],
+    secret: Callable[[str], str] | None,
+) -> tuple[Channel, ...]:
+    entries = list(value) if isinstance(value, list | tuple) else [value]
+    channels: list[Channel] = []
+    given = {entry.get("name") for entry in entries if isinstance(entry, dict)}
+    taken = {name for name in given if isinstance(name, str)}
+    for number, entry in enumerate(entries):
+        where = f"CHANNELS[{number}]"
+        if isinstance(entry, str):
+            entry = {"type": _type_of(entry), "url": entry}
+        if not isinstance(entry, dict):
+            raise ConfigError(f"{where} must be a webhook URL or a dict with a type")
+        kind = str(entry.get("type", ""))
+        if kind not in types:
+            problem = f"type {kind!r} is none" if kind else "has no type"
+            raise ConfigError(f"{where} {problem}{nearest(kind, types)}")
+        channel_class = types[kind]()
+        if not entry.get("name"):
+            entry = {**entry, "name": _free_name(kind, taken)}
+        try:
+            channel = channel_class.model_validate(entry, context={"secret": secret})
+        except ValidationError as error:
+            problem = _problem(error, channel_class)
+            raise ConfigError(f"{where}: {problem}. It takes: {channel_class.help}") from None
+        if any(channel.name == other.name for other in channels):
+            raise ConfigError(f"{where}: the name {channel.name!r} is taken by another channel")
+        taken.add(channel.name)
+        channels.append(channel)
+    return tuple(channels)
+
+
+def _free_name(kind: str, taken: set[str]) -> str:
+    name, number = kind, 2
+    while name in taken:
+        name, number = f"{kind}-{number}", number + 1
+    return name
+
+
+def _type_of(url: str) -> str:
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        host = ""
+    for domain, kind in HOSTS.items():
+        if host == domain or host.endswith(f".{domain}"):
+            return kind
+    return "slack"
+
+
+def _problem(error: ValidationError, model: type[BaseModel]) -> str:
+    """The first problem, in a line: where it is, what is wrong, the nearest right name."""
+    problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    where = ""
+    for step in problem["loc"]:
+        where += f"[{step}]" if isinstance(step, int) else f".{step}" if where else str(step)
+    text = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        inner = Mute if where.startswith("MUTES") else model
+        text = f"is no setting here{nearest(str(problem['loc'][-1]), inner.model_fields)}"
+    return f"{where}: {text}" if where else text

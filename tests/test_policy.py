@@ -369,6 +369,12 @@ def test_quotations_are_short_and_plain() -> None:
     )
 
 
+def test_nothing_to_quote() -> None:
+    """An empty condition is no condition, and is not told as one."""
+    assert policy.worst({"Statement": allow(Condition={})}).condition == ""
+    assert policy.trusts(trust("*", {}), OWN)[0].condition == ""
+
+
 def test_tuned_lists() -> None:
     """A user's own lists take the place of ours, in any letter case."""
     document = {"Statement": allow(["EC2:*", "s3:PutBucketPolicy"])}
@@ -377,7 +383,8 @@ def test_tuned_lists() -> None:
     assert policy.worst(document, escalation_actions=["S3:PutBucketPolicy"]).actions == (
         "s3:PutBucketPolicy",
     )
-    assert policy.worst({"Statement": allow("iam:*")}, service_admin=[]).grant is Grant.ESCALATION
+    everyone = {"Statement": allow("iam:*", "arn:aws:iam::*:user/*")}
+    assert policy.worst(everyone, service_admin=[]).grant is Grant.ESCALATION
 
 
 @pytest.mark.parametrize(
@@ -393,6 +400,8 @@ def test_tuned_lists() -> None:
         pytest.param({"AWS": "arn:aws:iam::*:root"}, ["anyone *"], id="any-account"),
         pytest.param({"AWS": "arn:aws:iam::*"}, ["anyone *"], id="short-arn"),
         pytest.param({"AWS": "arn:*"}, ["anyone *"], id="arn-star"),
+        pytest.param({"AWS": f"arn:aws:iam::{OTHER}"}, [f"account {OTHER}"], id="short-account"),
+        pytest.param({"Federated": "?*"}, ["anyone *"], id="any-provider-by-question-mark"),
         pytest.param({"Service": "*"}, ["anyone *"], id="any-service"),
         pytest.param({"Federated": "*"}, ["anyone *"], id="any-provider"),
         pytest.param({"AWS": OTHER}, [f"account {OTHER}"], id="digits"),
@@ -538,6 +547,9 @@ def test_trust_quotes() -> None:
         pytest.param({"StringLike": {"aws:SourceAccount": "1*"}}, False, id="many-accounts"),
         pytest.param(
             {"StringEquals": {"aws:SourceAccount": [OWN, "*"]}}, False, id="star-among-others"
+        ),
+        pytest.param(
+            {"StringLike": {"aws:PrincipalOrgID": ["o-a", "o-*"]}}, False, id="any-org-among-others"
         ),
         pytest.param({"StringEquals": {"aws:SourceAccount": []}}, False, id="no-values"),
         pytest.param({"StringEquals": {"aws:SourceAccount": ""}}, False, id="empty-value"),

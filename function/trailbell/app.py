@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,7 @@ def notifier(folder: Path) -> Notifier:
     log.setLevel(logging.INFO)  # Lambda's root logger shows warnings only
     places = [folder, *(Path(entry or ".") for entry in sys.path)]
     config = next((place for place in places if (place / "configs.py").is_file()), None)
-    settings = load_settings(config, os.environ)
+    settings = load_settings(config, os.environ, partial(secret, environ=os.environ))
     if not settings.CHANNELS:
         raise ConfigError(
             "CHANNELS is empty: set a webhook URL in configs.py or in TRAILBELL_CHANNELS"
@@ -131,15 +132,16 @@ def notifier(folder: Path) -> Notifier:
 
 
 def load_settings(
-    config: Path | None, environ: Mapping[str, str], *, secrets: bool = True
+    config: Path | None,
+    environ: Mapping[str, str],
+    look_up: Callable[[str], str] | None = None,
 ) -> Settings:
     """The checked settings.
 
     :param config: configs.py or the folder that may hold one.
-    :param secrets: whether to look up secrets that are named; not needed to post nothing.
+    :param look_up: the value of a secret that is named; None looks up none, for what posts nothing.
     """
-    look_up = (lambda name: secret(name, environ)) if secrets else None
-    raw = gather(config, environ, _document if secrets else None)
+    raw = gather(config, environ, _document if look_up else None)
     return validated(raw, find_rules(rules), OWN, find_channels(channels), look_up)
 
 

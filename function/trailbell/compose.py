@@ -79,8 +79,7 @@ def _single(alert: Alert, reader: Reader) -> Message:
         lines += [Line("Who", who), *_line("From", _source(event))]
     if event.time:
         lines.append(Line("When", say(reader.clock(event.time))))
-    if event.account:
-        lines.append(Line("Account", _account(event.account, reader)))
+    lines += _account(event.account, reader)
     return Message(
         alert.severity,
         alert.title,
@@ -101,18 +100,24 @@ def _several(group: Group, reader: Reader) -> Message:
     count = len(alerts)
     actor = first.event.actor.phrase if first.event.raw else say("trailbell")
     did = first.many or f"set off {first.rule}"
+    refused = sum(event.denied for event in events)
     if first.own:
         title = say(f"{count:,} times: ") + first.title
+    elif refused == count:
+        title = say("{}", actor) + say(f" was refused {count:,} times")
     else:
         title = say("{}", actor) + Text((f" {did} {count:,} times",))
     times = [event.time for event in events if event.time]
     if times:
         start, end = (reader.clock(time, date=False) for time in (times[0], times[-1]))
         title += say(f", {start}" if start == end else f", {start} to {end}")
+    if 0 < refused < count and not first.own:
+        title += say(f", {refused:,} of them refused")
     sentences = Counter(alert.title for alert in alerts)
     sources = [source for event in events if (source := _source(event))]
     lines = [
-        *(Line("", sentence + say(_times(n))) for sentence, n in sentences.most_common(SHOWN_NAMES))
+        Line("", sentence + say(_times(n) if len(sentences) > 1 else ""))
+        for sentence, n in sentences.most_common(SHOWN_NAMES)
     ]
     if len(sentences) > SHOWN_NAMES:
         lines.append(Line("", say(f"and {len(sentences) - SHOWN_NAMES:,} others")))
@@ -121,8 +126,7 @@ def _several(group: Group, reader: Reader) -> Message:
     lines += _line("From", _most(sources))
     if times:
         lines.append(Line("When", say(reader.clock(times[0]))))
-    if first.event.account:
-        lines.append(Line("Account", _account(first.event.account, reader)))
+    lines += _account(first.event.account, reader)
     worst = max(alerts, key=lambda alert: alert.severity)
     return Message(
         group.severity,
@@ -199,9 +203,10 @@ def tool_of(event: Event) -> str:
     return "console" if event.from_console else ""
 
 
-def _account(account: str, reader: Reader) -> Text:
+def _account(account: str, reader: Reader) -> list[Line]:
+    """The account's id, where the headline says only its name."""
     name = reader.accounts.get(account)
-    return Text((f"{name} (", ")"), (account,)) if name else say("{}", account)
+    return [Line("Account", Text((f"{name} (", ")"), (account,)))] if name else []
 
 
 def _place(account: str, reader: Reader) -> Text:
@@ -214,6 +219,8 @@ def _place(account: str, reader: Reader) -> Text:
 def _most(texts: Iterable[Text]) -> Text:
     """The commonest of the texts with their counts, and how many others there are."""
     counts = Counter(texts)
+    if len(counts) == 1:
+        return next(iter(counts))
     shown = [text + say(_times(n)) for text, n in counts.most_common(SHOWN_NAMES)]
     others = counts.total() - sum(n for _, n in counts.most_common(SHOWN_NAMES))
     return join(", ", shown) + say(f" and {others:,} others" if others else "")

@@ -73,6 +73,17 @@ def read(payload: object, wants: Callable[[str], bool], own_log_group: str = "")
     )
 
 
+def from_text(text: str, wants: Callable[[str], bool]) -> Batch:
+    """The events of one JSON document: a record, a log file, or a saved payload."""
+    batch = Batch()
+    if '"awslogs"' in text[:100]:
+        value = _parse(text)
+        if isinstance(value, dict) and "awslogs" in value:
+            return read(value, wants)
+    batch.add(_records([text], wants, NOWHERE, batch))
+    return batch
+
+
 def _from_logs(awslogs: object, wants: Callable[[str], bool], own_log_group: str) -> Batch:
     data = awslogs.get("data") if isinstance(awslogs, dict) else None
     if not isinstance(data, str):
@@ -102,8 +113,12 @@ def _records(
     """The records of the log events; those that no rule wants are counted here and left."""
     for entry in entries:
         message = entry.get("message") if isinstance(entry, dict) else entry
-        whole = isinstance(message, str) and message[:1] == "{" and message[-1:] == "}"
-        if whole and not wants(message):  # nine records of ten end here, before they are parsed
+        if (
+            isinstance(message, str)
+            and message[:1] == "{"
+            and message[-1:] == "}"
+            and not wants(message)
+        ):  # nine records of ten end here, before they are parsed
             batch.records += 1
             continue
         received = _received(entry)
@@ -199,6 +214,3 @@ def _received(entry: object) -> datetime | None:
     if type(stamp) is not int or not 0 <= stamp < 1 << 47:  # until the year 6429
         return None
     return datetime.fromtimestamp(stamp / 1000, UTC)
-
-
-__all__ = ["NOWHERE", "Batch", "read", "unwrap"]

@@ -269,7 +269,8 @@ def _grant(pattern: str, services: list[str], escalations: list[str]) -> Grant:
 def _wide_resource(statement: Document, services: list[str]) -> str:
     """The resource that leaves nothing out, for the message; empty when all are particular."""
     if _has(statement, "notresource"):
-        return f"all but {_cut(', '.join(_texts(_get(statement, 'notresource'))))}"
+        spared = ", ".join(_texts(_get(statement, "notresource")))
+        return f"all but {_cut(spared) or 'nothing'}"
     resources = list(_texts(_get(statement, "resource"))) or ["*"]
     return next((text for text in resources if _is_wide(text.lower(), services)), "")
 
@@ -338,14 +339,12 @@ def _open_subject(provider: str, tests: list[_Test]) -> bool | None:
     issuer = provider.lower().rpartition("oidc-provider/")[2]
     keys = {f"{issuer}:{claim}" for claim in WEB_IDENTITY.get(issuer, {"sub"})}
     return not any(
-        test.key in keys
-        and _is_strict(test)
-        and all(_is_tied(value, issuer) for value in test.values)
+        test.key in keys and _is_strict(test) and all(_is_tied(value) for value in test.values)
         for test in tests
     )
 
 
-def _is_tied(subject: str, issuer: str) -> bool:
+def _is_tied(subject: str) -> bool:
     """Whether a subject names its owner: ``repo:octo-org/*`` does, ``repo:octo*`` does not.
 
     The owner is the second part, closed by a separator before the first wildcard.
@@ -353,8 +352,7 @@ def _is_tied(subject: str, issuer: str) -> bool:
     if not _is_loose(subject):
         return True
     subject = subject.lower().removeprefix("system:")  # Kubernetes puts one more part in front
-    owned = re.match(r"[^*?$/:]+[/:][^*?$/:]+[/:]", subject)
-    return issuer not in WEB_IDENTITY and owned is not None
+    return re.match(r"[^*?$/:]+[/:][^*?$/:]+[/:]", subject) is not None
 
 
 # Conditions
@@ -414,7 +412,7 @@ def _is_fixed(value: str) -> bool:
     if not _is_loose(value):
         return True
     if value.startswith("o-"):  # a path: organisation/root/unit/*
-        return "/" in value and not _is_loose(value.partition("/")[0])
+        return not _is_loose(value.partition("/")[0])
     parts = value.split(":", 5)
     if parts[0] != "arn" or len(parts) < 6 or _is_loose(parts[4]):
         return False

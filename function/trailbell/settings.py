@@ -47,7 +47,7 @@ FORMER = {"WEBHOOK_URL": "CHANNELS", "IGNORE_USER": "MUTES"}
 """Names that people bring along from a notifier that they had before."""
 
 
-def zone(name: str) -> str:
+def _zone_name(name: str) -> str:
     """An IANA name that this machine knows."""
     try:
         ZoneInfo(name)
@@ -136,7 +136,7 @@ class Settings(_Frozen):
     RULES: dict[str, dict[str, Any]] = {}
     CUSTOM_RULES: tuple[type[Rule], ...] = ()
     MUTES: tuple[Mute, ...] = ()
-    TIMEZONE: Annotated[str, AfterValidator(zone)] = "UTC"
+    TIMEZONE: Annotated[str, AfterValidator(_zone_name)] = "UTC"
     ACCOUNTS: dict[str, str] = {}
 
     @property

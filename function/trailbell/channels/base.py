@@ -24,7 +24,8 @@ import urllib3
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo
 
 from trailbell.errors import ChannelError, Verdict
-from trailbell.model import Message, Severity, Text
+from trailbell.model import Message, Severity, Text, say
+from trailbell.text import EMPTY
 
 MARKS = {
     Severity.CRITICAL: "🟥",
@@ -32,7 +33,6 @@ MARKS = {
     Severity.MEDIUM: "🟨",
     Severity.LOW: "⬜",
     Severity.INFO: "⬜",
-    None: "🔔",
 }
 VALUE_LIMIT = 300  # characters of one value; a name in IAM ends at 64, an ARN at 2,048
 MORE = "…"
@@ -237,11 +237,18 @@ def spans(text: Text, limit: int = VALUE_LIMIT) -> Iterator[tuple[str, bool]]:
 
 
 def headline(message: Message) -> str:
-    """Mark, severity and count: how bad, in a sign and a word."""
+    """Mark, severity and count: how bad, in a sign and a word. "" where nothing happened."""
     if message.severity is None:
-        return MARKS[None]
+        return ""
     times = f" ×{message.count:,}" if message.count > 1 else ""
     return f"{MARKS[message.severity]} {str(message.severity).upper()}{times}"
+
+
+def one_line(message: Message) -> Text:
+    """Headline, place and title in a sentence: what a notification shows."""
+    place = say(" ") + message.place + say(":") if message.place else EMPTY
+    start = say(headline(message)) + place
+    return start + say(" ") + message.title if start else message.title
 
 
 def plain(text: Text) -> str:

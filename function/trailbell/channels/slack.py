@@ -12,6 +12,7 @@ from trailbell.channels.base import (
     by_status,
     cut,
     headline,
+    one_line,
     post_json,
     spans,
     web_address,
@@ -47,7 +48,7 @@ class Slack(Channel):
     help: ClassVar = '{"type": "slack", "url": "https://hooks.slack.com/services/..."}'
 
     def render(self, message: Message) -> dict[str, Any]:
-        top = [_text(headline(message), bold=True)]
+        top = [_text(headline(message), bold=True)] if message.severity else []
         if message.place:
             top += [_text(" · ", bold=True), *_spans(message.place, bold=True)]
         lines = [top, _spans(message.title, bold=True), _spans(message.what)]
@@ -91,9 +92,8 @@ class Slack(Channel):
 
 def _notification(message: Message) -> str:
     """What a phone shows before the message is opened, and a screen reader reads: mrkdwn."""
-    place = f" {_mrkdwn(message.place)}:" if message.place else ""
-    text = f"{headline(message)}{place} "
-    for piece, is_value in spans(message.title, SHORT):
+    text = ""
+    for piece, is_value in spans(one_line(message), SHORT):
         more = _code(piece) if is_value else _escape(piece)
         if len(text) + len(more) > NOTIFICATION_LIMIT:
             return f"{text.rstrip()}…"

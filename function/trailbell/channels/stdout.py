@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 
 import urllib3
 
-from trailbell.channels.base import Channel, clean, headline, plain
+from trailbell.channels.base import Channel, clean, one_line, plain
 from trailbell.model import Message
 
 
@@ -17,8 +17,7 @@ class Stdout(Channel):
     help: ClassVar = '{"type": "stdout"}'
 
     def render(self, message: Message) -> dict[str, Any]:
-        place = f" {plain(message.place)}:" if message.place else ""
-        lines = [f"{headline(message)}{place} {plain(message.title)}"]
+        lines = [plain(one_line(message))]
         if message.what:
             lines.append(plain(message.what))
         lines += [f"{line.label} {plain(line.text)}".lstrip() for line in message.lines]

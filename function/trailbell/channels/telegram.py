@@ -15,8 +15,8 @@ from trailbell.channels.base import (
     Secret,
     by_status,
     cut,
-    headline,
     literal,
+    one_line,
     plain,
     post_json,
     spans,
@@ -24,7 +24,6 @@ from trailbell.channels.base import (
 )
 from trailbell.errors import ChannelError, Verdict
 from trailbell.model import Message, Text, say
-from trailbell.text import EMPTY
 
 # Characters after the entities are parsed: https://core.telegram.org/bots/api#sendmessage
 TEXT_LIMIT = 4096
@@ -124,9 +123,7 @@ Parts = list[tuple[Text, str]]
 
 def _lines(message: Message) -> list[Parts]:
     """The lines of a message. The first is the notification: severity, place and title."""
-    place = say(" ") + message.place + say(":") if message.place else EMPTY
-    first = say(headline(message)) + place + say(" ") + message.title
-    lines: list[Parts] = [[(first, "b")]]
+    lines: list[Parts] = [[(one_line(message), "b")]]
     if message.what:
         lines.append([(message.what, "")])
     for line in message.lines:
@@ -138,11 +135,12 @@ def _lines(message: Message) -> list[Parts]:
     linked = {link.event for link in message.links}
     ends: Parts = [(Text((link.label,)), link.url) for link in message.links]
     ends += [(say("{}", event), "") for event in message.events if event not in linked]
+    if footer and ends:
+        footer.append((say(" · "), ""))
     if len(ends) > 1:
-        footer.append((say("first events:"), ""))
+        footer.append((say("first events: "), ""))
     for number, end in enumerate(ends):
-        between = " · " if footer and not number and len(ends) == 1 else " " if footer else ""
-        footer += [(Text((between,)), ""), end] if between else [end]
+        footer += [(say(" "), ""), end] if number else [end]
     return [*lines, footer] if footer else lines
 
 

@@ -174,7 +174,14 @@ class Rule(ABC):
                 except ValidationError as error:
                     problem = error.errors(include_url=False, include_input=False)[0]
                     raise ConfigError(f"{where}: {problem['msg']}") from None
+        try:
+            rule.check()
+        except ValueError as error:
+            raise ConfigError(f"RULES[{cls.id!r}]: {error}") from None
         return rule
+
+    def check(self) -> None:  # noqa: B027 - a hook that most rules have no need of
+        """Look at the tuned fields; a ValueError says what is wrong with them."""
 
 
 def severity_named(value: object, where: str) -> Severity:

@@ -31,6 +31,7 @@ class IamUserActivity(Rule):
     severity = Severity.INFO
     gate = '"IAMUser"'
     gives_way = True
+    many = "called AWS"
     attack = "T1078.004"
     references = ("https://docs.aws.amazon.com/IAM/latest/UserGuide/id_users.html",)
     since = "0.1.0"

@@ -29,6 +29,7 @@ class OffHoursActivity(Rule):
     failed_calls = "ignore"
     service_calls = "drop-aws"
     on_by_default = False
+    many = "was active outside working hours"
     attack = "T1078.004"
     references = (
         "https://docs.aws.amazon.com/awscloudtrail/latest/userguide/"

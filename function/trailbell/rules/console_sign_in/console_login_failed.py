@@ -25,6 +25,7 @@ class ConsoleLoginFailed(Rule):
     severity = Severity.LOW
     actions = ("signin:ConsoleLogin", CHECK_MFA)
     failed_calls = "only-failed"
+    many = "failed to sign in to the console"
     attack = "T1110"
     cis: ClassVar = {
         "1.2": "3.6",

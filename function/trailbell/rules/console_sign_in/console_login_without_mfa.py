@@ -23,6 +23,7 @@ class ConsoleLoginWithoutMfa(Rule):
     actions = ("signin:ConsoleLogin",)
     failed_calls = "ignore"
     check_first = "Was it the user? If not, take the console password away and stop their keys."
+    many = "signed in to the console without MFA"
     attack = "T1078.004"
     cis: ClassVar = {
         "1.2": "3.2",

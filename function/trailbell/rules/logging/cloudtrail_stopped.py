@@ -41,6 +41,7 @@ class CloudtrailStopped(Rule):
     actions = tuple(WORDS)
     failed_calls = "denied-lower"
     check_first = "Was this planned? If not, start the trail again before anything else."
+    many = "stopped or weakened trails"
     attack = "T1562.008"
     cis: ClassVar = {
         "1.2": "3.5",

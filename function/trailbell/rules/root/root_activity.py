@@ -28,6 +28,7 @@ class RootActivity(Rule):
     gate = 'Root"'  # ends "Root", the identity, and "AssumeRoot", the call
     failed_calls = "report-lower"
     check_first = "Ask the keeper of the root mailbox which task this was. Nobody knows? Lock root."
+    many = "called AWS"
     attack = "T1078.004"
     cis: ClassVar = {
         "1.2": "3.3",

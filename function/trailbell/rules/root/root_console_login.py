@@ -27,6 +27,7 @@ class RootConsoleLogin(Rule):
         "Ask whoever holds the root mailbox. Nobody? Reset the root password and MFA from that "
         "mailbox now."
     )
+    many = "signed in to the console"
     attack = "T1078.004"
     cis: ClassVar = {
         "1.2": "3.3",

@@ -25,6 +25,7 @@ class RootConsoleLoginFailed(Rule):
     check_first = (
         "Ask the keeper of the root mailbox. Not them? Look for a root sign-in that succeeded."
     )
+    many = "failed to sign in to the console"
     attack = "T1110"
     references = ("https://docs.aws.amazon.com/IAM/latest/UserGuide/root-user-best-practices.html",)
     since = "0.1.0"

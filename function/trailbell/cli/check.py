@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Iterator
+from datetime import date, datetime
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+from pydantic import SecretStr
+
+from trailbell import app
+from trailbell.channels.base import LOOPBACK, Channel, clean, literal
+from trailbell.cli.common import config_option, counted, format_option, print_json, settings_from
+from trailbell.errors import ConfigError
+from trailbell.model import Message, say
+from trailbell.settings import Mute, Settings
+
+SLACK_HOSTS = ("hooks.slack.com", "hooks.slack-gov.com")
+
+
+@click.command()
+@config_option
+@click.option("--post", is_flag=True, help="Send each channel one message that says it is a test.")
+@format_option
+def check(config: Path | None, post: bool, form: str) -> None:
+    """Look over the settings: exits 1 where one is wrong or a test message was not taken.
+
+    Without --post it contacts nobody.
+    """
+    say_line = partial(_print, form)
+    try:
+        look_up = partial(app.secret, environ=os.environ) if post else _from_environment
+        settings = settings_from(config, look_up)
+        bell = app.bell(settings)
+    except ConfigError as error:
+        say_line("problem", str(error))
+        raise click.exceptions.Exit(1) from None
+    running = sum(bell.rules.values())
+    say_line(
+        "ok", f"{running} of {counted(len(bell.rules), 'rule')} run (preset {settings.PRESET})"
+    )
+    for channel in settings.CHANNELS:
+        say_line("ok", f"channel {channel.name}{_filters(channel)}")
+    for note in _notes(settings):
+        say_line("note", note)
+    if post and not _post(settings, bell, say_line):
+        raise click.exceptions.Exit(1)
+
+
+def _print(form: str, level: str, text: str) -> None:
+    if form == "json":
+        print_json({"level": level, "text": text})
+    else:
+        colour = {"ok": "green", "note": "yellow", "problem": "red"}[level]
+        click.echo(f"{click.style(level, fg=colour):<7} {text}")
+
+
+def _from_environment(name: str) -> str:
+    """A secret's value where this machine's environment has it; else its name, to be noted."""
+    scheme, _, variable = name.partition(":")
+    return os.environ.get(variable, name) if scheme == "env" else name
+
+
+def _filters(channel: Channel) -> str:
+    parts = []
+    if channel.min_severity > 1:
+        parts.append(f"from {channel.min_severity} on")
+    if channel.rules != ("*",):
+        parts.append(f"rules {', '.join(channel.rules)}")
+    if channel.accounts:
+        parts.append(f"accounts {', '.join(channel.accounts)}")
+    return f" ({'; '.join(parts)})" if parts else ""
+
+
+def _notes(settings: Settings) -> Iterator[str]:
+    if not settings.CHANNELS:
+        yield "no channel is set: the function needs one (CHANNELS, or TRAILBELL_CHANNELS)"
+    for channel in settings.CHANNELS:
+        for field in type(channel).model_fields:
+            value = getattr(channel, field)
+            if isinstance(value, SecretStr) and literal(value) is None:
+                yield f"channel {channel.name}: {value.get_secret_value()} was not looked up"
+            elif isinstance(value, SecretStr) and field == "url":
+                host = urlsplit(value.get_secret_value()).hostname or ""
+                if channel.type == "slack" and host not in (*SLACK_HOSTS, *LOOPBACK):
+                    yield f"channel {channel.name}: {clean(host)} is not one of Slack's hosts"
+    today = datetime.now(settings.zone)
+    for number, mute in enumerate(settings.MUTES):
+        end = _end(mute, today)
+        yield f"mute {number + 1}: {clean(mute.reason)} ({end})"
+
+
+def _end(mute: Mute, now: datetime) -> str:
+    until = mute.until
+    if until is None:
+        return "without an end"
+    if isinstance(until, datetime):
+        over = until < (now if until.tzinfo else now.replace(tzinfo=None))
+    else:
+        over = until < date(now.year, now.month, now.day)
+    return f"over since {until}: take it out" if over else f"until {until}"
+
+
+def _post(settings: Settings, bell: app.Bell, say_line: partial[None]) -> bool:
+    """One message to each channel; whether all took it."""
+    if not settings.CHANNELS:
+        say_line("problem", "there is no channel to post to")
+        return False
+    try:
+        by = f"{getpass.getuser()}@{socket.gethostname()}"
+    except (OSError, KeyError):  # a user id without a name
+        by = socket.gethostname()
+    title = say("Test from trailbell: nothing happened. Asked for by {}", by)
+    report = app.Notifier(bell, app.http_client()).tell(Message(None, title))
+    for channel in settings.CHANNELS:
+        problem = report.problems.get(channel.name)
+        text = f"channel {channel.name}: {problem or 'took the test message'}"
+        say_line("problem" if problem else "ok", text)
+    return not report.problems

@@ -21,7 +21,7 @@ FEW, MANY = 40, 400
 
 def engine(count: int) -> Engine:
     """The shipped rules, and as many in the shape of one of them as are missing."""
-    shipped = [rule() for rule in find(rules).values()]
+    shipped = [rule() for rule in find(rules).values() if rule.on_by_default]
     return Engine([*shipped, *(like_shipped(number) for number in range(count - len(shipped)))])
 
 

@@ -5,7 +5,6 @@ Handler: lambda_function.lambda_handler
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,8 @@ from trailbell import fit
 
 HERE = Path(__file__).resolve().parent
 fit.check(HERE)  # before anything compiled is imported, so that its error is one that helps
+
+from functools import cache  # noqa: E402 - an older runtime has none, and is told so above
 
 from trailbell import app  # noqa: E402
 

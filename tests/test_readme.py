@@ -79,10 +79,11 @@ def test_readme(block: Block, tmp_path: Path) -> None:
     tree = tmp_path / "trailbell"
     shutil.copytree(ROOT, tree, ignore=NOT_COPIED)
     (tree / ".venv").symlink_to(sys.prefix)
+    around = {name: value for name, value in os.environ.items() if "TRAILBELL_" not in name}
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", block.code],
         cwd=tree,
-        env={**os.environ, "PATH": f"{tree}/.venv/bin:{os.environ['PATH']}"},
+        env={**around, "PATH": f"{tree}/.venv/bin:{os.environ['PATH']}"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

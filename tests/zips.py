@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import os
 import shutil
@@ -39,10 +40,11 @@ def build(
     cwd: Path | None = None,
     umask: int = -1,
 ) -> subprocess.CompletedProcess[str]:
-    """Run the zip_function.sh of a tree and hand back what it said."""
+    """Run the zip_function.sh of a tree, with no settings around, and hand back what it said."""
+    around = {name: value for name, value in os.environ.items() if "TRAILBELL_" not in name}
     return subprocess.run(
         ["bash", str(tree / "zip_function.sh"), *arguments],
-        env={**os.environ, **(env or {})},
+        env={**around, **(env or {})},
         cwd=cwd or tree,
         umask=umask,
         capture_output=True,
@@ -66,7 +68,9 @@ def runnable() -> tuple[str, str]:
 @functools.cache
 def zip_for(python: str) -> Path:
     """A zip for this Python and both architectures, built once in a run of the tests."""
-    tree = copy_tree(Path(tempfile.mkdtemp(prefix="trailbell-tests-"), "tree"))
+    folder = tempfile.mkdtemp(prefix="trailbell-tests-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    tree = copy_tree(Path(folder, "tree"))
     done = build(tree, "--python", python)
     assert done.returncode == 0, done.stdout + done.stderr
     return tree / "function.zip"

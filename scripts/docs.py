@@ -1,0 +1,267 @@
+"""Writes what can be generated of the documentation: `make docs`. A test fails when it is stale.
+
+docs/rules/ from the rule classes, docs/cli.md from the commands' help, docs/configuration.md from
+configs.example.py and the settings' classes, and the table of rules in README.md.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from textwrap import dedent
+
+import click
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from trailbell import channels, rules
+from trailbell.channels.base import Channel
+from trailbell.channels.base import find as find_channels
+from trailbell.channels.stdout import Stdout
+from trailbell.cli import COMMANDS, trailbell
+from trailbell.compose import Reader, compose
+from trailbell.engine import OWN, Engine
+from trailbell.model import Group
+from trailbell.rules.base import Quiet, Rings, Rule
+from trailbell.rules.base import find as find_rules
+from trailbell.settings import Mute
+
+ROOT = Path(__file__).parent.parent
+MADE = "<!-- made by `make docs`: change the code, not this page -->\n"
+FAILED = {
+    "ignore": "quiet: only calls that succeeded ring",
+    "only-failed": "the only ones that ring",
+    "report-lower": "ring one step less severe",
+    "denied-lower": "refused calls ring one step less severe; mistakes are quiet",
+    "report-same": "ring like any other, and say so",
+}
+BY_AWS = {
+    "keep": "ring, and say which service",
+    "drop-aws": "quiet when AWS acts for itself",
+    "drop-automation": "quiet, also when AWS acts for a user (CloudFormation)",
+}
+
+
+def pages() -> Iterator[tuple[Path, str]]:
+    """Every generated page: its path and its text."""
+    found = [rule() for rule in find_rules(rules).values()]
+    found.sort(key=lambda rule: (rule.group(), rule.id))
+    docs = ROOT / "docs"
+    yield docs / "rules" / "index.md", _index(found)
+    for rule in found:
+        yield docs / "rules" / f"{rule.id}.md", _rule_page(rule)
+    yield docs / "cli.md", _cli_page()
+    yield docs / "configuration.md", _configuration_page()
+    readme = ROOT / "README.md"
+    yield readme, _between(readme.read_text("utf-8"), "rules", _table(found, "docs/rules/"))
+
+
+def _index(found: list[Rule]) -> str:
+    attack = sorted({(rule.attack, rule.id) for rule in found if rule.attack})
+    cis = sorted(
+        {
+            (_control(number), number, version, rule.id)
+            for rule in found
+            for version, number in rule.cis.items()
+        }
+    )
+    own = [f"| `{name}` | {severity} | {text} |" for name, (severity, text) in OWN.items()]
+    return "\n".join(
+        [
+            MADE,
+            "# Rules",
+            "",
+            f"{len(found)} rules. `trailbell rules` shows which run under your settings.",
+            "",
+            _table(found, ""),
+            "trailbell's own alerts, which cannot be muted:",
+            "",
+            "| alert | severity | what happened |",
+            "|---|---|---|",
+            *own,
+            "",
+            "## By MITRE ATT&CK technique",
+            "",
+            "| technique | rule |",
+            "|---|---|",
+            *(f"| {_attack(technique)} | {_link(rule)} |" for technique, rule in attack),
+            "",
+            "## By control of the CIS AWS Foundations Benchmark",
+            "",
+            "| benchmark | control | rule |",
+            "|---|---|---|",
+            *(f"| {version} | {number} | {_link(rule)} |" for _, number, version, rule in cis),
+            "",
+        ]
+    )
+
+
+def _control(number: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", number))
+
+
+def _link(rule_id: str) -> str:
+    return f"[{rule_id}]({rule_id}.md)"
+
+
+def _attack(technique: str) -> str:
+    url = f"https://attack.mitre.org/techniques/{technique.replace('.', '/')}/"
+    return f"[{technique}]({url})"
+
+
+def _table(found: list[Rule], where: str) -> str:
+    lines = ["| rule | severity | what happened | |", "|---|---|---|---|"]
+    for rule in found:
+        off = "" if rule.on_by_default else "off by default"
+        link = f"[`{rule.id}`]({where}{rule.id}.md)"
+        lines.append(f"| {link} | {rule.severity} | {rule.summary()} | {off} |")
+    return "\n".join(lines) + "\n"
+
+
+def _rule_page(rule: Rule) -> str:
+    title, _, story = dedent(f"    {rule.__doc__ or ''}").strip().partition("\n")
+    facts = [
+        f"| id | `{rule.id}` |",
+        f"| severity | {rule.severity} |",
+        f"| group | {rule.group()} |",
+        f"| runs by default | {'yes' if rule.on_by_default else 'no'} |",
+        f"| events | {', '.join(f'`{action}`' for action in rule.actions) or 'any'} |",
+        f"| failed calls | {FAILED[rule.failed_calls]} |",
+        f"| calls by AWS | {BY_AWS[rule.service_calls]} |",
+    ]
+    if rule.gives_way:
+        facts.append("| gives way | to any other rule that matches the same event |")
+    if rule.attack:
+        facts.append(f"| MITRE ATT&CK | {_attack(rule.attack)} |")
+    facts += [f"| CIS {version} | {number} |" for version, number in rule.cis.items()]
+    facts.append(f"| since | {rule.since} |")
+    lines = [MADE, f"# {title}", story.rstrip(), "", "| | |", "|---|---|", *facts, ""]
+    if tunables := rule.tunables():
+        lines += ["## Settings", "", "| name | default | |", "|---|---|---|"]
+        notes = _field_notes(type(rule))
+        for name, value in tunables.items():
+            shown = repr(list(value) if isinstance(value, tuple) else value).replace("|", "\\|")
+            lines.append(f"| `{name}` | `{shown}` | {notes.get(name, '')} |")
+        lines.append("")
+    lines += ["## Rings", ""]
+    for example in rule.examples():
+        if isinstance(example, Rings):
+            message = _message(rule, example)
+            lines += [f"{_sentence(example.name)}:", "", "```text", message, "```", ""]
+    lines += ["## Stays quiet", ""]
+    lines += [f"- {ex.name}" for ex in rule.examples() if isinstance(ex, Quiet)]
+    if rule.references:
+        lines += ["", "## References", "", *(f"- <{url}>" for url in rule.references)]
+    return "\n".join(lines) + "\n"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _message(rule: Rule, example: Rings) -> str:
+    alert = next(a for a in Engine([rule]).alerts([example.event]) if not a.own)
+    message = compose(Group((alert,)), Reader(year=2026))
+    return str(Stdout().render(message)["text"])
+
+
+def _field_notes(of: type) -> dict[str, str]:
+    """The docstrings under a class's fields, which Python itself throws away."""
+    (node,) = ast.parse(dedent(inspect.getsource(of))).body
+    assert isinstance(node, ast.ClassDef)  # noqa: S101 - for the type checker
+    notes = {}
+    for field, after in zip(node.body, node.body[1:], strict=False):
+        is_field = isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if is_field and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
+            notes[field.target.id] = " ".join(str(after.value.value).split())  # type: ignore[attr-defined]
+    return notes
+
+
+def _cli_page() -> str:
+    parts = [MADE, "# Command line", "", "```text", _help(trailbell, "trailbell"), "```", ""]
+    context = click.Context(trailbell, info_name="trailbell")
+    for name in COMMANDS:
+        command = trailbell.get_command(context, name)
+        text = _help(command, name, context)
+        parts += [f"## trailbell {name}", "", "```text", text, "```", ""]
+    return "\n".join(parts)
+
+
+def _help(command: click.Command, name: str, parent: click.Context | None = None) -> str:
+    settings = {**command.context_settings, "terminal_width": 92}
+    with click.Context(command, info_name=name, parent=parent, **settings) as context:
+        return command.get_help(context).rstrip()
+
+
+def _configuration_page() -> str:
+    parts = [
+        MADE,
+        "# Configuration",
+        "",
+        "Order, the last wins: `configs.py`, the document of `TRAILBELL_CONFIG`, the environment",
+        "(`TRAILBELL_<NAME>`, JSON for anything but a plain text). `TRAILBELL_CONFIG` holds, or",
+        "names (`ssm:/path`, `s3://bucket/key`), one JSON object with any of the settings, since",
+        "the environment of a Lambda function ends at 4 KB. A wrong setting is an error that names",
+        "it and the nearest right name; `trailbell check` looks the settings over.",
+        "",
+        "## configs.py",
+        "",
+        "```python",
+        (ROOT / "configs.example.py").read_text("utf-8").rstrip(),
+        "```",
+        "",
+        "## Channels",
+        "",
+    ]
+    for name, load in find_channels(channels).items():
+        channel = load()
+        parts += [f"### {name}", "", (inspect.getdoc(channel) or ""), "", *_fields(channel)]
+    parts += ["## Mutes", "", (inspect.getdoc(Mute) or ""), "", *_fields(Mute)]
+    return "\n".join(parts)
+
+
+def _fields(model: type[BaseModel]) -> list[str]:
+    notes = {**_field_notes(Channel), **_field_notes(model)}
+    lines = ["| name | default | |", "|---|---|---|"]
+    for name, field in model.model_fields.items():
+        default = "required" if field.default is PydanticUndefined else f"`{field.default!r}`"
+        if name == "min_severity":
+            default = "`'info'`"
+        lines.append(f"| `{name}` | {default} | {notes.get(name, '')} |")
+    return [*lines, ""]
+
+
+def _between(text: str, mark: str, new: str) -> str:
+    start, end = f"<!-- {mark} -->\n", f"<!-- /{mark} -->"
+    before, _, rest = text.partition(start)
+    _, _, after = rest.partition(end)
+    return f"{before}{start}\n{new}\n{end}{after}"
+
+
+def stale() -> list[Path]:
+    """The pages that differ from what the code says, and pages of rules that are gone."""
+    made = dict(pages())
+    found = [
+        path for path, text in made.items() if not path.is_file() or path.read_text("utf-8") != text
+    ]
+    return found + [page for page in (ROOT / "docs" / "rules").glob("*.md") if page not in made]
+
+
+def main() -> int:
+    old = stale()
+    for path, text in pages():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    for path in old:
+        if path not in dict(pages()):
+            path.unlink()
+        print(path.relative_to(ROOT))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

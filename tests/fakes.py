@@ -1,0 +1,294 @@
+"""Stand-ins that behave, in place of mocks that are told what to say."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import lambda_function
+from trailbell import app
+from trailbell.deliver import Deliverer
+
+WEBHOOK = "/services/T024BE7LH/B0EXAMPLE1/s3cretWebhookPath00000000"
+TOKEN = "123456789:AAs3cretBotToken-0123456789_abcdefg"
+CHAT = -1001234567890
+
+
+class Act(Enum):
+    """What a server may do in place of an answer."""
+
+    CLOSE = "end the connection without a word"
+    HANG = "say nothing until Receiver.release() is called"
+
+
+Answer = tuple[int, dict[str, str], str | bytes] | Act | None
+"""Status, headers and body; None is what the vendor says to a message that it takes."""
+Answers = Iterable[Answer] | Callable[[int], Answer]
+"""One after the other (then None for ever), or what the n-th request gets; n begins with 1."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request that arrived, and the status that it was answered with (0 for none)."""
+
+    method: str
+    path: str
+    body: Any
+    status: int
+
+
+class Receiver:
+    """Slack's webhooks and Telegram's bot API on loopback; see `receiving`."""
+
+    def __init__(self, answers: Answers = ()) -> None:
+        self.requests: list[Request] = []
+        self.connections = 0
+        self.address = ""
+        self._lock = threading.Lock()
+        self._released = threading.Event()
+        self._open: set[socket.socket] = set()
+        self._arrived = 0
+        self.answer(answers)
+
+    def answer(self, answers: Answers) -> None:
+        """From now on answer so; the first request from now on is the first again."""
+        following = None if callable(answers) else iter(answers)
+        with self._lock:
+            self._arrived = 0
+            self._answers: Callable[[int], Answer] = (
+                answers if callable(answers) else lambda _: next(following or iter(()), None)
+            )
+
+    def release(self) -> None:
+        """Answer the requests that hang."""
+        self._released.set()
+
+    @property
+    def slack(self) -> str:
+        """A webhook's URL."""
+        return f"{self.address}{WEBHOOK}"
+
+    @property
+    def telegram(self) -> dict[str, Any]:
+        """A channel of the settings."""
+        return {"type": "telegram", "token": TOKEN, "chat_id": CHAT, "api_url": self.address}
+
+    @property
+    def bodies(self) -> list[Any]:
+        """What was sent, refused or not."""
+        return [request.body for request in self.requests]
+
+    @property
+    def taken(self) -> list[Any]:
+        """What was sent and acknowledged."""
+        return [request.body for request in self.requests if request.status == 200]
+
+    def keep(self, connection: socket.socket) -> None:
+        with self._lock:
+            self.connections += 1
+            self._open.add(connection)
+
+    def forget(self, connection: socket.socket) -> None:
+        with self._lock:
+            self._open.discard(connection)
+
+    def arrived(self, method: str, path: str, body: Any) -> Answer:
+        """Note a request; return how to answer it."""
+        with self._lock:
+            self._arrived += 1
+            answer = self._answers(self._arrived)
+            status = answer[0] if isinstance(answer, tuple) else 0 if answer else 200
+            self.requests.append(Request(method, path, body, status))
+        if answer is Act.HANG:
+            self._released.wait(timeout=30)
+        return answer
+
+    def hang_up(self) -> None:
+        """End all connections, as a server does with those that are idle for long."""
+        with self._lock:
+            for connection in self._open:
+                with suppress(OSError):  # the client was faster
+                    connection.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Let nobody wait any longer: neither a client nor a thread of ours."""
+        self._released.set()
+        self.hang_up()
+
+
+def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+        timeout = 30
+
+        def setup(self) -> None:
+            super().setup()
+            receiver.keep(self.connection)
+
+        def finish(self) -> None:
+            receiver.forget(self.connection)
+            super().finish()
+
+        def do_POST(self) -> None:
+            sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            answer = receiver.arrived(self.command, self.path, json.loads(sent) if sent else None)
+            if isinstance(answer, Act):
+                self.close_connection = True
+                return
+            status, headers, body = answer or (200, {}, _thanks(self.path))
+            body = body.encode() if isinstance(body, str) else body
+            try:
+                self.send_response(status)
+                for name, value in {"Content-Length": str(len(body)), **headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+            except OSError:  # the client did not wait
+                self.close_connection = True
+
+        do_GET = do_POST
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    return Handler
+
+
+def _thanks(path: str) -> str:
+    if path.endswith("/sendMessage"):
+        return json.dumps({"ok": True, "result": {"message_id": 1, "text": "x" * 2000}})
+    return "ok"
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        pass  # a client that went away is none of a test's business
+
+
+@contextmanager
+def receiving(answers: Answers = ()) -> Iterator[Receiver]:
+    """A receiver on a port of its own."""
+    receiver = Receiver(answers)
+    with _Server(("127.0.0.1", 0), _handler(receiver)) as server:
+        receiver.address = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield receiver
+        finally:
+            receiver.close()
+            server.shutdown()
+            thread.join()
+
+
+def refusal(status: int, description: str, **parameters: object) -> Answer:
+    """An error of Telegram's bot API."""
+    said: dict[str, Any] = {"ok": False, "error_code": status, "description": description}
+    if parameters:
+        said["parameters"] = parameters
+    return status, {"Content-Type": "application/json"}, json.dumps(said)
+
+
+class Clock:
+    """A clock that stands still unless somebody sleeps or works on it."""
+
+    def __init__(self, now: float = 1_000.0) -> None:
+        self.now = now
+        self.sleeps: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        if not 0 <= seconds < 1e9:
+            raise ValueError(f"time.sleep would refuse {seconds}")
+        self.sleeps.append(seconds)
+        self.now += seconds
+
+    @property
+    def slept(self) -> float:
+        return sum(self.sleeps)
+
+    def until(self, seconds: float) -> Callable[[], float]:
+        """Seconds left of those that begin now."""
+        end = self.now + seconds
+        return lambda: end - self.now
+
+
+class Context:
+    """The Lambda context of an invocation, on a fake clock."""
+
+    def __init__(
+        self,
+        clock: Clock | None = None,
+        seconds: float = 60,
+        *,
+        request: str = "8f5a3c1e-0000-4000-8000-00000000cafe",
+        log_group: str = "/aws/lambda/trailbell",
+    ) -> None:
+        self._left = (clock or Clock()).until(seconds)
+        self.aws_request_id = request
+        self.log_group_name = log_group
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(self._left() * 1000)
+
+
+def payload(*messages: object, log_group: str = "CloudTrail/logs", **envelope: object) -> Any:
+    """What CloudWatch Logs sends for the messages; what is no text is written as JSON."""
+    texts = [one if isinstance(one, str) else json.dumps(one) for one in messages]
+    data = {
+        "messageType": "DATA_MESSAGE",
+        "owner": "111122223333",
+        "logGroup": log_group,
+        "logStream": "111122223333_CloudTrail_us-east-1",
+        "subscriptionFilters": ["trailbell"],
+        "logEvents": [
+            {"id": f"{number:056d}", "timestamp": 1773763792000, "message": text}
+            for number, text in enumerate(texts)
+        ],
+    } | envelope
+    packed = gzip.compress(json.dumps(data).encode(), mtime=0)
+    return {"awslogs": {"data": base64.b64encode(packed).decode()}}
+
+
+Door = Callable[..., dict[str, int]]
+
+
+def door(monkeypatch: pytest.MonkeyPatch, folder: Path, clock: Clock, **settings: Any) -> Door:
+    """lambda_handler in a folder of its own, on a fake clock, with these TRAILBELL_ settings.
+
+    A setting that is no string goes into the environment as JSON, as the documentation says.
+    """
+    for name in [name for name in os.environ if name.startswith("TRAILBELL_")]:
+        monkeypatch.delenv(name)
+    for name, value in settings.items():
+        text = value if isinstance(value, str) else json.dumps(value)
+        monkeypatch.setenv(f"TRAILBELL_{name}", text)
+    if not (folder / "configs.py").exists():  # else a developer's own would be found
+        (folder / "configs.py").touch()
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    monkeypatch.setattr(lambda_function, "HERE", folder)
+    deliverer = partial(Deliverer, clock=clock, sleep=clock.sleep)
+    monkeypatch.setattr(app, "Deliverer", deliverer)
+    lambda_function.notifier.cache_clear()
+    return lambda_function.lambda_handler

@@ -82,6 +82,7 @@ class Engine:
                         event,
                         details=tuple(Line(*line) for line in rule.details(event)),
                         check_first=rule.check_first,
+                        commands=tuple(filter(None, rule.first_aid(event))),
                         many=rule.many,
                         gives_way=rule.gives_way,
                     )

@@ -282,7 +282,7 @@ class Alert:
     """One rule that fired on one event."""
 
     __slots__ = (
-        "check_first", "details", "event", "gives_way", "many", "own", "rule", "severity", "title",
+        "check_first", "commands", "details", "event", "gives_way", "many", "own", "rule", "severity", "title",
     )  # fmt: skip
 
     def __init__(
@@ -294,6 +294,7 @@ class Alert:
         *,
         details: tuple[Line, ...] = (),
         check_first: str = "",
+        commands: tuple[str, ...] = (),
         many: str = "",
         own: bool = False,
         gives_way: bool = False,
@@ -304,6 +305,8 @@ class Alert:
         self.event = event
         self.details = details
         self.check_first = check_first
+        self.commands = commands
+        """Ready to paste: they stop what happened."""
         self.many = many
         """What a group of such alerts says that the actor did, "created access keys"."""
         self.own = own

@@ -99,6 +99,10 @@ class Rule(ABC):
         """Lines of the message that only this rule can write."""
         return ()
 
+    def first_aid(self, event: Event) -> tuple[str, ...]:
+        """At most two commands that stop what happened, made with ``first_aid.aws``."""
+        return ()
+
     @staticmethod
     def examples() -> Iterator[Rings | Quiet]:
         """Events and what the rule says of them: its tests, its preview and its documentation."""

@@ -3,8 +3,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
+from trailbell.first_aid import aws, deny_all
 from trailbell.model import Event, Severity, Text, say
 from trailbell.rules.base import Quiet, Rings, Rule, listed
+from trailbell.rules.console_sign_in._issuer import user_behind
 from trailbell.testing import call, person, root, sign_in, user
 
 
@@ -14,15 +16,17 @@ class ConsoleLoginWithoutMfa(Rule):
     The password alone opened the console, and passwords are guessed, reused and phished.
 
     Ask the user whether it was them, then have them register a device. A user who was created
-    minutes ago deserves a closer look. People from IAM Identity Center and other identity
-    providers never ring: AWS records "No" for all of them, whatever their provider asked for.
+    minutes ago deserves a closer look. A session in the console outlives the password it came
+    from, so that the first command denies the user everything. People from IAM Identity Center
+    and other identity providers never ring: AWS records "No" for all of them, whatever their
+    provider asked for.
     """
 
     id = "console-login-without-mfa"
     severity = Severity.HIGH
     actions = ("signin:ConsoleLogin",)
     failed_calls = "ignore"
-    check_first = "Was it the user? If not, take the console password away and stop their keys."
+    check_first = "Was it the user? If not, deny them everything, then take the password away."
     many = "signed in to the console without MFA"
     attack = "T1078.004"
     cis: ClassVar = {
@@ -52,6 +56,11 @@ class ConsoleLoginWithoutMfa(Rule):
         recorded = event.text("additionalEventData.MFAUsed")
         how = " without MFA" if recorded else ", MFA not recorded"
         return say(f"{{}} signed in to the console{how}", event.actor)
+
+    def first_aid(self, event: Event) -> tuple[str, ...]:
+        user = user_behind(event)
+        password = aws("iam delete-login-profile --user-name {user}", user=user)
+        return (deny_all(event, "user", user), password)
 
     @staticmethod
     def examples() -> Iterator[Rings | Quiet]:

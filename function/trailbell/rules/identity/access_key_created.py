@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from trailbell.first_aid import deactivate_key, stop_key
 from trailbell.model import Event, Severity, Text, say
 from trailbell.rules.base import Quiet, Rings, Rule, did, listed
 from trailbell.rules.identity._owner import owner_of, user_named
@@ -62,6 +63,12 @@ class AccessKeyCreated(Rule):
         if not owner and not event.succeeded:
             return did(event, "created", "create", "{}", what)
         return did(event, "created", "create", "{} for {}", what, user_named(owner))
+
+    def first_aid(self, event: Event) -> tuple[str, ...]:
+        if not event.succeeded:
+            return ()
+        key = event.text("responseElements.accessKey.accessKeyId")
+        return deactivate_key(key_owner(event), key), stop_key(event)
 
     @staticmethod
     def examples() -> Iterator[Rings | Quiet]:

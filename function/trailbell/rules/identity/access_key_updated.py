@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from trailbell.first_aid import deactivate_key, stop_key
 from trailbell.model import Event, Severity, Text, say
 from trailbell.rules.base import Quiet, Rings, Rule, did
 from trailbell.rules.identity._owner import owner_of, user_named
@@ -50,6 +51,12 @@ class AccessKeyUpdated(Rule):
             return did(event, past, infinitive, "{}", which)
         which = say("access key {}", key) if key else say("an access key")
         return did(event, past, infinitive, "{} of {}", which, user_named(owner))
+
+    def first_aid(self, event: Event) -> tuple[str, ...]:
+        if status_of(event) == "inactive":
+            return ()
+        key = event.text("requestParameters.accessKeyId")
+        return deactivate_key(owner_of(event), key), stop_key(event)
 
     @staticmethod
     def examples() -> Iterator[Rings | Quiet]:

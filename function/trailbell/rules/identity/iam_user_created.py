@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from trailbell.first_aid import deny_all, stop_key
 from trailbell.model import Event, Severity, Text
 from trailbell.rules.base import Quiet, Rings, Rule, did, listed
 from trailbell.testing import iam_call, role, root, service
@@ -23,7 +24,9 @@ class IamUserCreated(Rule):
     actions = ("iam:CreateUser",)
     failed_calls = "denied-lower"
     service_calls = "drop-aws"
-    check_first = "Did somebody ask for this user? If not, see what keys and rights it has by now."
+    check_first = (
+        "Did somebody ask for this user? If not, deny it everything, then see what it was given."
+    )
     many = "created IAM users"
     attack = "T1136.003"
     references = ("https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateUser.html",)
@@ -43,6 +46,11 @@ class IamUserCreated(Rule):
         if not name:
             return did(event, "created", "create", "an IAM user")
         return did(event, "created", "create", "IAM user {}", name)
+
+    def first_aid(self, event: Event) -> tuple[str, ...]:
+        if not event.succeeded:
+            return ()
+        return stop_key(event), deny_all(event, "user", name_of(event))
 
     @staticmethod
     def examples() -> Iterator[Rings | Quiet]:

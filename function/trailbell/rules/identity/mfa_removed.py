@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from trailbell.first_aid import aws, stop_key
 from trailbell.model import Event, Line, Severity, Text, say
 from trailbell.rules.base import Quiet, Rings, Rule, did
 from trailbell.rules.identity._owner import owner_of
@@ -65,6 +66,13 @@ class MfaRemoved(Rule):
     def details(self, event: Event) -> tuple[Line, ...]:
         serial = event.text("requestParameters.serialNumber")
         return (Line("Device", say("{}", serial)),) if serial != device_of(event) else ()
+
+    def first_aid(self, event: Event) -> tuple[str, ...]:
+        if not event.succeeded:
+            return ()
+        # No command brings the device back; without the password nobody signs in without it.
+        owner = holder_of(event) if event.action == "iam:DeactivateMFADevice" else ""
+        return stop_key(event), aws("iam delete-login-profile --user-name {user}", user=owner)
 
     @staticmethod
     def examples() -> Iterator[Rings | Quiet]:

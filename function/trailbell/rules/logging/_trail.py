@@ -36,17 +36,20 @@ def changes(event: Event) -> list[Text]:
 def weaker(event: Event) -> list[Text]:
     """What an update of a trail switched off."""
     request = "requestParameters"
-    found = [
-        say(words)
-        for field, words in SWITCHED_OFF.items()
-        if is_off(event.get(f"{request}.{field}"))
-    ]
+    found = [say(SWITCHED_OFF[field]) for field in switched_off(event)]
     if "" in (
         event.get(f"{request}.cloudWatchLogsLogGroupArn"),
         event.get(f"{request}.cloudWatchLogsRoleArn"),
     ):
         found.append(say("not sent to CloudWatch Logs"))
     return found
+
+
+def switched_off(event: Event) -> list[str]:
+    """The switches that an update of a trail set to off, as the request names them."""
+    if event.action != UPDATE:
+        return []
+    return [field for field in SWITCHED_OFF if is_off(event.get(f"requestParameters.{field}"))]
 
 
 def diverted(event: Event) -> list[Text]:

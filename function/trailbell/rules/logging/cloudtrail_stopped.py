@@ -3,9 +3,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
+from trailbell.first_aid import aws
 from trailbell.model import Event, Line, Severity, Text
 from trailbell.rules.base import Quiet, Rings, Rule, did, listed
-from trailbell.rules.logging._trail import SELECTORS, UPDATE, changes, trail_of, weaker
+from trailbell.rules.logging._trail import (
+    SELECTORS,
+    UPDATE,
+    changes,
+    switched_off,
+    trail_of,
+    weaker,
+)
 from trailbell.testing import call, person, role
 from trailbell.text import join
 
@@ -21,6 +29,19 @@ WORDS = {
     UPDATE: ("weakened", "weaken", *A_TRAIL),
 }
 """What was done, what was tried, and to what, without its name and with it."""
+REMEDIES = {
+    "cloudtrail:StopLogging": "start-logging --name {trail}",
+    "cloudtrail:DeleteEventDataStore": "restore-event-data-store --event-data-store {id}",
+    "cloudtrail:StopEventDataStoreIngestion": (
+        "start-event-data-store-ingestion --event-data-store {id}"
+    ),
+}
+SWITCHES = {
+    "isMultiRegionTrail": " --is-multi-region-trail",
+    "includeGlobalServiceEvents": " --include-global-service-events",
+    "enableLogFileValidation": " --enable-log-file-validation",
+}
+"""What switches it on again."""
 
 
 class CloudtrailStopped(Rule):
@@ -75,6 +96,17 @@ class CloudtrailStopped(Rule):
         found = changes(event)
         return (Line("Change", join("; ", found)),) if found else ()
 
+    def first_aid(self, event: Event) -> tuple[str, ...]:
+        remedy = REMEDIES.get(event.action, "")
+        if off := switched_off(event):
+            switches = "".join(SWITCHES[field] for field in off)
+            remedy = f"update-trail --name {{trail}}{switches}"
+        if not remedy or not event.succeeded:
+            return ()
+        trail, store = event.text("requestParameters.name"), trail_of(event)
+        command = f"cloudtrail {remedy} --region {{region}}"
+        return (aws(command, trail=trail, id=store, region=event.region),)
+
     @staticmethod
     def examples() -> Iterator[Rings | Quiet]:
         yield Rings(
@@ -83,6 +115,7 @@ class CloudtrailStopped(Rule):
                 "cloudtrail:StopLogging",
                 by="mallory",
                 request={"name": "arn:aws:cloudtrail:eu-west-1:111122223333:trail/org-trail"},
+                awsRegion="eu-west-1",
             ),
             "mallory stopped the trail org-trail",
             Severity.CRITICAL,

@@ -3,9 +3,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from trailbell.first_aid import aws, stop_key
 from trailbell.model import Event, Line, Severity, Text, say
 from trailbell.rules.base import Quiet, Rings, Rule, did, listed
-from trailbell.rules.privilege_escalation._target import target_name, target_of
+from trailbell.rules.privilege_escalation._target import kind_of, target_name, target_of
 from trailbell.testing import Identity, iam_call, role
 
 ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
@@ -104,6 +105,17 @@ class AdminPolicyAttached(Rule):
         if policy_of(event)[0] == "aws":
             return ()
         return (Line("Policy", say("{}", event.text("requestParameters.policyArn"))),)
+
+    def first_aid(self, event: Event) -> tuple[str, ...]:
+        if not event.succeeded:
+            return ()
+        kind = kind_of(event)
+        detach = aws(
+            f"iam detach-{kind}-policy --{kind}-name {{{kind}}} --policy-arn {{policy_arn}}",
+            policy_arn=event.text("requestParameters.policyArn"),
+            **{kind: target_name(event)},
+        )
+        return stop_key(event), detach
 
     @staticmethod
     def examples() -> Iterator[Rings | Quiet]:

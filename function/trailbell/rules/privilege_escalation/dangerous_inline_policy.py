@@ -3,13 +3,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from trailbell.first_aid import aws, stop_key
 from trailbell.model import Event, Line, Severity, Text, say
 from trailbell.policy import ESCALATION_ACTIONS, SERVICE_ADMIN, Grant, Worst, worst
 from trailbell.rules.base import Quiet, Rings, Rule, did, listed
 from trailbell.rules.privilege_escalation._document import document_of, unreadable
-from trailbell.rules.privilege_escalation._target import target_name, target_of
+from trailbell.rules.privilege_escalation._rights import rights_in, some
+from trailbell.rules.privilege_escalation._target import kind_of, target_name, target_of
 from trailbell.testing import iam_call
-from trailbell.text import join
 
 
 class DangerousInlinePolicy(Rule):
@@ -78,6 +79,17 @@ class DangerousInlinePolicy(Rule):
         allows = Line("Allows", say("{} on {}", some(found.actions, 6), found.resource))
         condition = Line("Condition", say("{}", found.condition))
         return (allows, condition) if found.condition else (allows,)
+
+    def first_aid(self, event: Event) -> tuple[str, ...]:
+        if not event.succeeded:
+            return ()
+        kind = kind_of(event)
+        delete = aws(
+            f"iam delete-{kind}-policy --{kind}-name {{{kind}}} --policy-name {{policy}}",
+            policy=event.text("requestParameters.policyName"),
+            **{kind: target_name(event)},
+        )
+        return stop_key(event), delete
 
     def worst(self, event: Event) -> Worst:
         return worst(
@@ -184,25 +196,6 @@ class DangerousInlinePolicy(Rule):
             "a mistake changed nothing",
             put("User", "bob", {"Action": "*"}, error="MalformedPolicyDocumentException"),
         )
-
-
-def rights_in(found: Worst) -> Text:
-    """What the worst statement allows, in words."""
-    if found.grant == Grant.NONE:
-        return say("could not be read")
-    everything = found.grant == Grant.FULL_ADMIN
-    rights = say("everything") if everything else some(found.actions, 2)
-    way = say(", a way to more rights" if found.grant == Grant.ESCALATION else "")
-    condition = say(", under a condition" if found.conditional else "")
-    return say("allows {}", rights) + way + condition
-
-
-def some(actions: tuple[str, ...], shown: int) -> Text:
-    """The first of the actions, and how many more there are."""
-    named = [say("{}", action) for action in actions]
-    if len(named) <= shown:
-        return join(" and ", [text for text in (join(", ", named[:-1]), named[-1]) if text])
-    return join(", ", named[:shown]) + say(f" and {len(named) - shown} more")
 
 
 def put(kind: str, name: str, statement: dict[str, object], *, error: str | None = None) -> Event:

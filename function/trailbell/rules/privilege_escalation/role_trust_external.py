@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 
+from trailbell.first_aid import deny_all, stop_key
 from trailbell.model import Event, Line, Severity, Text, say
 from trailbell.policy import Trust, trusts
 from trailbell.rules.base import Quiet, Rings, Rule, did, listed
@@ -41,7 +42,9 @@ class RoleTrustExternal(Rule):
     actions = ("iam:CreateRole", "iam:UpdateAssumeRolePolicy")
     failed_calls = "denied-lower"
     service_calls = "keep"
-    check_first = "Do you know who was let in? If not, restore the role's trust policy first."
+    check_first = (
+        "Do you know who was let in? If not, deny the role everything, then restore its trust."
+    )
     many = "opened roles to outsiders"
     attack = "T1098.003"
     references = (
@@ -94,6 +97,13 @@ class RoleTrustExternal(Rule):
         if outsiders[0].condition not in outsiders[0].statement:  # it was cut off
             lines.append(Line("Condition", say("{}", outsiders[0].condition)))
         return tuple(lines)
+
+    def first_aid(self, event: Event) -> tuple[str, ...]:
+        # The record does not tell the old trust policy. A role that may do nothing is of no use
+        # to those who were let in, and to those who are in already.
+        if not event.succeeded or not self.let_in(event):
+            return ()
+        return deny_all(event, "role", event.text("requestParameters.roleName")), stop_key(event)
 
     def let_in(self, event: Event) -> list[Trust]:
         """Everybody from outside whom the policy lets in, the most dangerous first."""

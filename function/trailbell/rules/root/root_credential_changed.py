@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from trailbell.first_aid import aws
 from trailbell.model import Event, Line, Severity, Text, say
 from trailbell.rules.base import Quiet, Rings, Rule, did
 from trailbell.testing import OTHER_ACCOUNT, call, iam_call, person, root
@@ -95,6 +96,17 @@ class RootCredentialChanged(Rule):
     def details(self, event: Event) -> tuple[Line, ...]:
         key = event.text("responseElements.accessKey.accessKeyId")
         return (Line("New key", say("{}", key)),) if key else ()
+
+    def first_aid(self, event: Event) -> tuple[str, ...]:
+        # Root's own credentials can be taken back by root alone. Without the contact, AWS writes
+        # to the mailbox of root again.
+        if event.action != CONTACT or not event.succeeded:
+            return ()
+        contact = event.text("requestParameters.alternateContactType").upper()
+        command = "account delete-alternate-contact --alternate-contact-type {contact}"
+        if account := event.text("requestParameters.accountId"):
+            return (aws(f"{command} --account-id {{account}}", contact=contact, account=account),)
+        return (aws(command, contact=contact),)
 
     @staticmethod
     def examples() -> Iterator[Rings | Quiet]:

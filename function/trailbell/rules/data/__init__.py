@@ -1,0 +1,1 @@
+"""Who may read what is stored: buckets, keys, snapshots, queues and functions."""

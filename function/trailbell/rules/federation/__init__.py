@@ -1,0 +1,1 @@
+"""Identities from outside: identity providers, and IAM Identity Center."""

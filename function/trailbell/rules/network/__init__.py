@@ -1,0 +1,1 @@
+"""Security groups, network ACLs, gateways, routes and VPCs: the ways in and out."""

@@ -1,0 +1,1 @@
+"""The organization above the accounts, and the guardrails that it sets."""

@@ -1,0 +1,1 @@
+"""Who looks around: refused calls, inventories, keys that are tried out."""

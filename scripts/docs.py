@@ -183,7 +183,7 @@ def _field_notes(of: type) -> dict[str, str]:
 
 def _cli_page() -> str:
     parts = [MADE, "# Command line", "", "```text", _help(trailbell, "trailbell"), "```", ""]
-    context = click.Context(trailbell, info_name="trailbell")
+    context = click.Context(trailbell, info_name="trailbell", **trailbell.context_settings)
     for name in COMMANDS:
         command = trailbell.get_command(context, name)
         text = _help(command, name, context)

@@ -176,11 +176,12 @@ def both_ways(engine: Engine, value: object) -> tuple[list[Any], list[Any]]:
     return told(engine.alerts(kept.events)), told(engine.alerts(open_gates))
 
 
+KEYS = ["eventName", "type", "Records", "userIdentity", "x"]
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-1, 9) | st.text(max_size=4)
     | st.sampled_from(["Root", "IAMUser", "eventName", "CreateAccessKey", "Records", '"Root"']),
     lambda inner: st.lists(inner, max_size=2)
-    | st.dictionaries(st.sampled_from(["eventName", "type", "Records", "userIdentity", "x"]), inner),
+    | st.dictionaries(st.sampled_from(KEYS), inner),
     max_leaves=6,
 )  # fmt: skip
 NAMES = sorted({event.event.name for event in EXAMPLES} | {"ListUsers", "PutObject", "AssumeRole"})

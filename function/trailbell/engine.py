@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from traceback import extract_tb
 
 from trailbell.model import Alert, Event, Line, Severity, Text, action_name, say
-from trailbell.rules.base import Rule
+from trailbell.rules.base import Rule, severity_named
 
 UNREADABLE = "unreadable-record"
 RULE_ERROR = "rule-error"
@@ -64,7 +64,7 @@ class Engine:
         for event in events:
             for rule in self._by_action.get(event.action, ()):
                 self._ask(rule, event, found)
-            text = event.message
+            text = event.message if "\\u" not in event.message else ""  # an escape may spell a gate
             for gate, rules in self._by_gate.items():
                 if not text or gate in text:
                     for rule in rules:
@@ -77,22 +77,28 @@ class Engine:
                 found.append(
                     Alert(
                         rule.id,
-                        rule.rank(event),
+                        severity_named(rule.rank(event), "severity_of"),
                         _text(rule.title(event)),
                         event,
-                        details=tuple(Line(*line) for line in rule.details(event)),
+                        details=tuple(
+                            Line(str(label), _text(text)) for label, text in rule.details(event)
+                        ),
                         check_first=rule.check_first,
                         many=rule.many,
                         gives_way=rule.gives_way,
                     )
                 )
-        except Exception as error:  # whatever a rule does wrong, it is one rule and one event
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # whatever a rule does wrong, it is one rule and one event
             found.append(self._broken(rule, event, error))
 
-    def _broken(self, rule: Rule, event: Event, error: Exception) -> Alert:
+    def _broken(self, rule: Rule, event: Event, error: BaseException) -> Alert:
         frame = extract_tb(error.__traceback__)[-1]
         file = frame.filename.replace("\\", "/").rpartition("/")[2]
         others = len(self.rules) - 1
+        saw = "the other rule saw" if others == 1 else f"the other {others} rules saw"
         return Alert(
             RULE_ERROR,
             OWN[RULE_ERROR][0],
@@ -101,7 +107,7 @@ class Engine:
             details=(
                 # The error's text may quote the record, secrets included: its type is enough.
                 Line("Error", say("{} at {}", type(error).__name__, f"{file}:{frame.lineno}")),
-                Line("Note", say(f"the other {others} rules saw the event")),
+                Line("Note", say(f"{saw} the event")),
             ),
             check_first="Look at the event by hand: this rule did not judge it.",
             own=True,
@@ -130,6 +136,6 @@ def unreadable(event: Event) -> Alert:
     )
 
 
-def _text(title: Text | str) -> Text:
-    """A title that a user's rule gave as a plain string is all value: it may hold event text."""
-    return title if isinstance(title, Text) else say("{}", title)
+def _text(words: Text | str) -> Text:
+    """What a user's rule gave as a plain string is all value: it may hold event text."""
+    return words if isinstance(words, Text) else say("{}", words)

@@ -129,7 +129,7 @@ def _rule_page(rule: Rule) -> str:
         f"| severity | {rule.severity} |",
         f"| group | {rule.group()} |",
         f"| runs by default | {'yes' if rule.on_by_default else 'no'} |",
-        f"| events | {', '.join(f'`{action}`' for action in rule.actions) or 'any'} |",
+        f"| events | {_events(rule)} |",
         f"| failed calls | {FAILED[rule.failed_calls]} |",
         f"| calls by AWS | {BY_AWS[rule.service_calls]} |",
     ]
@@ -157,6 +157,11 @@ def _rule_page(rule: Rule) -> str:
     if rule.references:
         lines += ["", "## References", "", *(f"- <{url}>" for url in rule.references)]
     return "\n".join(lines) + "\n"
+
+
+def _events(rule: Rule) -> str:
+    callers = [f"all that `{identity}` does" for identity in rule.identities]
+    return ", ".join([*callers, *(f"`{action}`" for action in rule.actions)]) or "any"
 
 
 def _sentence(text: str) -> str:

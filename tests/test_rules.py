@@ -51,8 +51,9 @@ def test_example_is_seen(rule: Rule, example: Rings | Quiet) -> None:
     """An example's event is one that the engine would hand to the rule at all."""
     if not isinstance(example, Rings):
         return
-    if rule.actions:
-        assert example.event.action in rule.actions
+    if rule.actions or rule.identities:
+        event = example.event
+        assert event.action in rule.actions or event.identity in rule.identities
     else:
         assert rule.gate in compact(example.event.raw)
 

@@ -1,7 +1,7 @@
 """Events x rules -> alerts.
 
-Rules with actions stand in a dict and cost nothing until their action occurs; rules for any event
-stand behind a gate, a text that each record which they may want contains.
+Rules with actions or identities stand in dicts and cost nothing until one occurs; rules for any
+event stand behind a gate, a text that each record which they may want contains.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ OWN = {
 """The alerts that trailbell raises about itself; no rule may take their ids."""
 SHOWN = 300  # characters of an unreadable record
 
+# How CloudTrail begins a record: {"eventVersion":"1.11","userIdentity":{"type":"Root",
+HEAD = '{"eventVersion":"1.'
+IDENTITY = '","userIdentity":{"type":"'
 EVENT_NAME = '"eventName"'
 
 
@@ -30,11 +33,14 @@ class Engine:
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.rules = tuple(rules)
         self._by_action: dict[str, tuple[Rule, ...]] = {}
+        self._by_identity: dict[str, tuple[Rule, ...]] = {}
         self._by_gate: dict[str, tuple[Rule, ...]] = {}
         for rule in self.rules:
             for action in rule.actions:
                 self._by_action[action] = (*self._by_action.get(action, ()), rule)
-            if not rule.actions:
+            for identity in rule.identities:
+                self._by_identity[identity] = (*self._by_identity.get(identity, ()), rule)
+            if not rule.actions and not rule.identities:
                 self._by_gate[rule.gate] = (*self._by_gate.get(rule.gate, ()), rule)
         self._names = frozenset(action.partition(":")[2] for action in self._by_action)
         self._gates = tuple(self._by_gate)
@@ -42,29 +48,42 @@ class Engine:
     def wants(self, text: str) -> bool:
         """Whether any rule may want the record with this text, told without parsing it.
 
-        Says no only when it is sure: when the text holds one eventName, in the compact spelling
-        that CloudTrail writes, which no rule names, and none of the gates.
+        Says no only when it is sure: when the text begins and ends as CloudTrail writes a record,
+        holds one eventName which no rule names, and none of the gates. The inside of such a text
+        is not looked at any further. This is the hot path: most records end here.
         """
-        at = text.find(EVENT_NAME)
+        at = text.find(IDENTITY, len(HEAD), 50)
+        if at < 0 or not text.startswith(HEAD) or text[-1] != "}":
+            return True
+        start = at + len(IDENTITY)
+        if text[start : text.find('"', start)] in self._by_identity:
+            return True
+        at = text.find(EVENT_NAME, start)
         start = at + len(EVENT_NAME) + 2
         if at < 0 or text[start - 2 : start] != ':"' or text.find(EVENT_NAME, start) > 0:
             return True
-        name = text[start : text.find('"', start)]
-        if action_name(name) in self._names or "\\" in name:
+        if action_name(text[start : text.find('"', start)]) in self._names:
             return True
         for gate in self._gates:
             if gate in text:
                 return True
-        # An escape may spell a gate or a key; a log file is counted record by record.
-        return "\\u" in text or '"Records"' in text
+        # An escape may spell a gate, a key or a name. One character is found ten times as fast.
+        return "\\" in text and "\\u" in text
 
     def alerts(self, events: Iterable[Event]) -> list[Alert]:
         """What the rules say of the events, in the order of the events."""
         found: list[Alert] = []
         for event in events:
-            for rule in self._by_action.get(event.action, ()):
+            named = self._by_action.get(event.action, ())
+            by_identity = self._by_identity.get(event.identity, ())
+            for rule in named:
                 self._ask(rule, event, found)
-            text = event.message if "\\u" not in event.message else ""  # an escape may spell a gate
+            for rule in by_identity:
+                if rule not in named:
+                    self._ask(rule, event, found)
+            text = event.message
+            if "\\" in text and "\\u" in text:
+                text = ""  # an escape may spell a gate
             for gate, rules in self._by_gate.items():
                 if not text or gate in text:
                     for rule in rules:

@@ -114,13 +114,8 @@ def _records(
     """The records of the log events; those that no rule wants are counted here and left."""
     for entry in entries:
         message = entry.get("message") if isinstance(entry, dict) else entry
-        if (
-            isinstance(message, str)
-            and message[:1] == "{"
-            and message[-1:] == "}"
-            and not wants(message)
-        ):  # nine records of ten end here, before they are parsed
-            batch.records += 1
+        if isinstance(message, str) and not wants(message):
+            batch.records += 1  # nine records of ten end here, before they are parsed
             continue
         received = _received(entry)
         records, whole = unwrap(message)
@@ -139,7 +134,7 @@ def unwrap(message: object) -> tuple[list[dict[str, Any]], bool]:
     A record may come alone, in a list, or as a CloudTrail log file: ``{"Records": [...]}``.
     """
     value = _parse(message) if isinstance(message, str) else message
-    if isinstance(value, dict) and "eventName" not in value:
+    if isinstance(value, dict) and not {"eventName", "eventVersion"} & value.keys():
         value = value.get("Records", value)
     if isinstance(value, dict):
         return [value], True

@@ -216,8 +216,9 @@ def clean(value: str, limit: int = VALUE_LIMIT) -> str:
     'admingnp.exe'
     """
     value = value[: 4 * limit]  # a document of 90 KB is not worth cleaning whole
-    value = CONTROL.sub(" ", SURROGATE.sub("�", UNSEEN.sub("", value))).strip()
-    return cut(value, limit) or "(empty)"
+    if not (value.isascii() and value.isprintable()):  # nearly always it is
+        value = CONTROL.sub(" ", SURROGATE.sub("�", UNSEEN.sub("", value)))
+    return cut(value.strip(), limit) or "(empty)"
 
 
 def cut(text: str, limit: int) -> str:

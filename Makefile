@@ -16,10 +16,10 @@ demo: $(CLI)  ## a recorded day of an AWS account rings in chat (on this machine
 setup: $(DEV)  ## make .venv with every extra: .venv/bin/trailbell
 
 test: $(DEV)  ## the tests, under three minutes
-	$(PY) -m pytest -m "not slow"
+	$(PY) -m pytest -n auto -m "not slow"
 
 test-all: $(DEV)  ## the tests and the slow proofs
-	$(PY) -m pytest
+	$(PY) -m pytest -n auto
 
 lint: $(DEV)  ## ruff and mypy
 	$(PY) -m ruff check

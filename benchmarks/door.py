@@ -23,7 +23,5 @@ def handler(url: str) -> Handler:
     import lambda_function
 
     lambda_function.HERE = Path(os.devnull)  # where no configs.py lies
-    sys.path[:] = [
-        entry for entry in sys.path if not Path(entry or ".", "configs.py").is_file()
-    ]
+    sys.path[:] = [entry for entry in sys.path if not Path(entry or ".", "configs.py").is_file()]
     return lambda_function.lambda_handler

@@ -18,8 +18,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import door
 import orjson
+
+import door
 import traffic
 from pairs import compare
 from sink import Sink
@@ -28,7 +29,8 @@ from sink import Sink
 def floor(packed: bytes) -> int:
     """Decode it all, and do nothing with it: the number of messages."""
     messages = [
-        orjson.loads(entry["message"]) for entry in orjson.loads(gzip.decompress(packed))["logEvents"]
+        orjson.loads(entry["message"])
+        for entry in orjson.loads(gzip.decompress(packed))["logEvents"]
     ]
     return len(messages)
 
@@ -55,7 +57,9 @@ def figures(payloads: Iterable[tuple[str, Any]]) -> Iterator[dict[str, Any]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--payload", nargs="+", action="extend", type=Path, default=[], metavar="FILE")
+    parser.add_argument(
+        "--payload", nargs="+", action="extend", type=Path, default=[], metavar="FILE"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a payload")
     options = parser.parse_args()
     payloads: Iterable[tuple[str, Any]] = (
@@ -64,7 +68,9 @@ def main() -> None:
         else ((name, traffic.payload(make())) for name, make in traffic.PAYLOADS.items())
     )
     if not options.json:
-        print(f"{'payload':<20} {'events':>6} {'us/event':>9} {'floor':>7} {'ratio':>6} {'posts':>6}")
+        print(
+            f"{'payload':<20} {'events':>6} {'us/event':>9} {'floor':>7} {'ratio':>6} {'posts':>6}"
+        )
     for line in figures(payloads):
         name, events, ours, least, ratio, posts = line.values()
         table = f"{name:<20} {events:>6} {ours:>9.2f} {least:>7.2f} {ratio:>6.2f} {posts:>6}"

@@ -1,12 +1,13 @@
 """What ten times as many rules cost an event: 400 beside 40, through the Engine.
 
-    python benchmarks/rules.py [--json]
+python benchmarks/rules.py [--json]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from functools import partial
 
 import traffic
 from pairs import compare
@@ -48,13 +49,20 @@ def main() -> None:
         def ask(
             engine: Engine, texts: list[str] = texts, events: list[Event] = events
         ) -> int:  # what the handler asks: is it wanted, and what do the rules say of it
-            wanted = [event for text, event in zip(texts, events, strict=True) if engine.wants(text)]
+            wanted = [
+                event for text, event in zip(texts, events, strict=True) if engine.wants(text)
+            ]
             return len(engine.alerts(wanted))
 
-        seconds = compare(lambda ask=ask: ask(few), lambda ask=ask: ask(many))
+        seconds = compare(partial(ask, few), partial(ask, many))
         ns = [round(each / len(texts) * 1e9) for each in seconds]
         ratio = round(seconds[1] / seconds[0], 3)
-        line = {"payload": name, f"ns_{FEW}_rules": ns[0], f"ns_{MANY}_rules": ns[1], "ratio": ratio}
+        line = {
+            "payload": name,
+            f"ns_{FEW}_rules": ns[0],
+            f"ns_{MANY}_rules": ns[1],
+            "ratio": ratio,
+        }
         table = f"{name:<12} {ns[0]:>9} ns {ns[1]:>9} ns {ratio:>6.2f}"
         print(json.dumps(line) if as_json else table, flush=True)
 

@@ -19,8 +19,16 @@ from typing import Any
 from door import FUNCTION
 
 sys.path.insert(0, str(FUNCTION))
-from trailbell.testing import (  # noqa: E402
-    ACCOUNT, Identity, call, person, role, root, service, sign_in, user,
+from trailbell.testing import (
+    ACCOUNT,
+    Identity,
+    call,
+    person,
+    role,
+    root,
+    service,
+    sign_in,
+    user,
 )  # fmt: skip
 
 Record = dict[str, Any]
@@ -68,7 +76,7 @@ def assume_role(rng: random.Random) -> Record:
         response={
             "credentials": {
                 "accessKeyId": f"ASIA{hexadecimal(rng, 16).upper()}",
-                "sessionToken": hexadecimal(rng, 220),
+                "sessionToken": base64.b64encode(rng.randbytes(180)).decode(),
                 "expiration": "Mar 17, 2026, 5:09:52 PM",
             },
             "assumedRoleUser": {
@@ -193,14 +201,25 @@ def ordinary(rng: random.Random) -> Record:
     return make(rng)
 
 
+def address(rng: random.Random, known: str) -> str:
+    """One of the documentation's addresses, unless it was AWS that called."""
+    return known if known.endswith(".com") else f"203.0.113.{rng.randrange(256)}"
+
+
 def finished(rng: random.Random, number: int, record: Record) -> Record:
     """The record with what makes it one of its own, and with what all newer records end with."""
     seconds = number % 86_400
     region = rng.choice(REGIONS)
+    identity = dict(record["userIdentity"])
+    if identity["type"] == "AssumedRole":  # each session has a key of its own
+        identity["accessKeyId"] = f"ASIA{base64.b32encode(rng.randbytes(10)).decode()}"
+        identity["principalId"] = f"AROA{base64.b32encode(rng.randbytes(10)).decode()}:session"
     return record | {
+        "userIdentity": identity,
         "eventTime": f"2026-03-17T{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}Z",
         "awsRegion": region,
-        "requestID": unique(rng),
+        "sourceIPAddress": address(rng, record["sourceIPAddress"]),
+        "requestID": base64.b32encode(rng.randbytes(30)).decode(),
         "eventID": unique(rng),
         "tlsDetails": {
             "tlsVersion": "TLSv1.3",

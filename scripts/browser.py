@@ -6,6 +6,7 @@ https://chromedevtools.github.io/devtools-protocol/
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import shutil
@@ -14,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 MISSING = "chromium is missing: apt-get install chromium"
@@ -28,9 +29,8 @@ def find() -> str | None:
 class Page:
     """A page in a browser, and what went wrong on it."""
 
-    def __init__(self, out: int, back: int) -> None:
-        self._out = os.fdopen(out, "wb")
-        self._back = os.fdopen(back, "rb")
+    def __init__(self, out: BinaryIO, back: BinaryIO) -> None:
+        self._out, self._back = out, back
         self._number = 0
         self._session: dict[str, str] = {}
         self.problems: list[str] = []
@@ -41,17 +41,16 @@ class Page:
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
 
-    def close(self) -> None:
-        self._out.close()
-        self._back.close()
-
     def call(self, method: str, **params: Any) -> dict[str, Any]:
         """One command, and its answer."""
         self._number += 1
         command = {"id": self._number, "method": method, "params": params} | self._session
         self._out.write(json.dumps(command).encode() + b"\0")
         self._out.flush()
-        return self._read(lambda said: said.get("id") == self._number).get("result", {})
+        answer = self._read(lambda said: said.get("id") == self._number)
+        if "result" not in answer:
+            raise RuntimeError(f"{method}: {answer.get('error')}")
+        return dict(answer["result"])
 
     def open(self, page: Path, width: int, *, dark: bool = False, scale: int = 1) -> None:
         """Load a page as a window of that width shows it."""
@@ -113,26 +112,32 @@ def browser() -> Iterator[Page]:
     path = find()
     if path is None:
         raise RuntimeError(MISSING)
-    take, out = os.pipe()
-    back, give = os.pipe()
+    ends = (*os.pipe(), *os.pipe())
+    # Chromium's pipe is always 3 and 4, so ours are none of these.
+    take, out, back, give = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in ends)
+    for end in ends:
+        os.close(end)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        # Chromium's pipe is always 3 and 4.
         move = f'exec 3<&{take} 4>&{give} && exec "$@"'
-        flags = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-lcd-text"]
+        flags = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--hide-scrollbars",
+            "--disable-lcd-text",
+        ]
         flags += ["--no-first-run", "--remote-debugging-pipe", f"--user-data-dir={profile}"]
-        process = subprocess.Popen(  # noqa: S603 - the browser, with flags of ours
-            ["/bin/sh", "-c", move, "sh", path, *flags],
+        process = subprocess.Popen(
+            ["/bin/bash", "-c", move, "bash", path, *flags],
             pass_fds=(take, give),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
         os.close(take)
         os.close(give)
-        page = Page(out, back)
         try:
-            yield page
-            page.call("Browser.close")
+            with os.fdopen(out, "wb") as ask, os.fdopen(back, "rb") as hear:
+                yield Page(ask, hear)
         finally:
-            page.close()
             process.terminate()
             process.wait()

@@ -129,7 +129,7 @@ def _rule_page(rule: Rule) -> str:
         f"| severity | {rule.severity} |",
         f"| group | {rule.group()} |",
         f"| runs by default | {'yes' if rule.on_by_default else 'no'} |",
-        f"| events | {', '.join(f'`{action}`' for action in rule.actions) or 'any'} |",
+        f"| events | {_events(rule)} |",
         f"| failed calls | {FAILED[rule.failed_calls]} |",
         f"| calls by AWS | {BY_AWS[rule.service_calls]} |",
     ]
@@ -159,6 +159,11 @@ def _rule_page(rule: Rule) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _events(rule: Rule) -> str:
+    callers = [f"all that `{identity}` does" for identity in rule.identities]
+    return ", ".join([*callers, *(f"`{action}`" for action in rule.actions)]) or "any"
+
+
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
@@ -183,7 +188,7 @@ def _field_notes(of: type) -> dict[str, str]:
 
 def _cli_page() -> str:
     parts = [MADE, "# Command line", "", "```text", _help(trailbell, "trailbell"), "```", ""]
-    context = click.Context(trailbell, info_name="trailbell")
+    context = click.Context(trailbell, info_name="trailbell", **trailbell.context_settings)
     for name in COMMANDS:
         command = trailbell.get_command(context, name)
         text = _help(command, name, context)

@@ -14,10 +14,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import browser
-import png
 from markupsafe import Markup
 
+import browser
+import png
 from trailbell.cli import apps, cards
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,7 +30,7 @@ PLAIN = f"""
 :root {{ --sans: "Liberation Sans", Arial, Helvetica, "Noto Color Emoji", sans-serif }}
 body {{ margin: 0 }}
 main {{ box-sizing: border-box; width: {WIDTH}px; padding: 12px 0 }}
-main.telegram {{ background: var(--tg-bg) }}  /* a gradient would make the file three times as big */
+main.telegram {{ background: var(--tg-bg) }}  /* a gradient has too many colours */
 """
 LIMIT = 150_000  # bytes of a picture
 

@@ -34,7 +34,9 @@ def small(png: bytes) -> bytes:
     data = zlib.decompress(b"".join(data for name, data in parts if name == b"IDAT"))
     rows = list(_rows(data, width * CHANNELS[kind], CHANNELS[kind]))
     pixels = [list(zip(*(row[c :: CHANNELS[kind]] for c in range(3)), strict=True)) for row in rows]
-    palette = [colour for colour, _ in Counter(p for row in pixels for p in row).most_common(COLOURS)]
+    palette = [
+        colour for colour, _ in Counter(p for row in pixels for p in row).most_common(COLOURS)
+    ]
 
     @cache
     def nearest(pixel: Pixel) -> int:

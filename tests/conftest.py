@@ -1,4 +1,4 @@
-"""What several test files need: the shared test data, and payloads as CloudWatch Logs sends them."""
+"""What several test files need: the shared test data, and payloads of CloudWatch Logs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REQUIRED = "SHARED_REQUIRED"
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of the shared test data. Without it a test skips, or fails where it is required."""
+    """The folder of the shared test data. Without it a test skips, or fails if it is required."""
     if not SHARED.is_dir():
         word = f"needs the shared test data in {SHARED}"
         if os.environ.get(REQUIRED) == "1":

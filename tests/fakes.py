@@ -9,11 +9,11 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
-from functools import partial
+from functools import cache, partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,13 @@ from typing import Any
 import pytest
 
 import lambda_function
-from trailbell import app
+from trailbell import app, rules
+from trailbell.compose import Reader, compose
 from trailbell.deliver import Deliverer
+from trailbell.model import Event, Group, Message
+from trailbell.rules.base import Rings, find
+from trailbell.settings import Settings
+from trailbell.testing import call, person, role, root, sign_in, user
 
 WEBHOOK = "/services/T024BE7LH/B0EXAMPLE1/s3cretWebhookPath00000000"
 TOKEN = "123456789:AAs3cretBotToken-0123456789_abcdefg"
@@ -292,3 +297,86 @@ def door(monkeypatch: pytest.MonkeyPatch, folder: Path, clock: Clock, **settings
     monkeypatch.setattr(app, "Deliverer", deliverer)
     lambda_function.notifier.cache_clear()
     return lambda_function.lambda_handler
+
+
+@cache
+def _bell() -> app.Bell:
+    return app.bell(Settings(), everything=True)
+
+
+def told(*events: Event, accounts: Mapping[str, str] | None = None) -> list[Message]:
+    """The messages that the rules make of the events: each alone, in a group, and as counts."""
+    alerts, _ = _bell().alerts(events)
+    reader = Reader(accounts=accounts or {}, request="8f5a3c1e", year=2026)
+    groups = [Group.single(alert) for alert in alerts]
+    groups += [Group((alert,) * 6) for alert in alerts]
+    if alerts:
+        groups.append(Group(tuple(alerts * 6), rest=True))
+    return [compose(group, reader) for group in groups]
+
+
+def examples() -> dict[str, list[Message]]:
+    """What the rules' own examples make, by the example's name."""
+    return {
+        f"{rule_id}-{example.name}".replace(" ", "-"): told(example.event)
+        for rule_id, rule in sorted(find(rules).items())
+        for example in rule().examples()
+        if isinstance(example, Rings)
+    }
+
+
+PLACES: dict[str, Callable[[str], Event]] = {
+    "user": lambda it: call("iam:CreateAccessKey", by=user(it)),
+    "target": lambda it: call("iam:CreateAccessKey", by="eve", request={"userName": it}),
+    "new-user": lambda it: call("iam:CreateUser", by="eve", request={"userName": it}),
+    "session": lambda it: call("iam:CreateUser", by=role("admin", it)),
+    "role": lambda it: call("iam:CreateUser", by=role(it, "run-5")),
+    "person": lambda it: call("iam:CreateUser", by=person(it)),
+    "alias": lambda it: sign_in(by=root(userName=it)),
+    "identity-type": lambda it: call("iam:CreateUser", by=user("eve") | {"type": it}),
+    "agent": lambda it: call("iam:CreateUser", by="eve", userAgent=it),
+    "ip": lambda it: call("iam:CreateUser", by="eve", sourceIPAddress=it),
+    "region": lambda it: call("iam:CreateUser", by="eve", awsRegion=it),
+    "error": lambda it: call("iam:CreateUser", by="eve", error=it),
+    "error-message": lambda it: call("s3:GetObject", by="eve", error="x", errorMessage=it),
+    "event-id": lambda it: call("iam:CreateAccessKey", by="eve", eventID=it),
+    "account": lambda it: call("iam:CreateAccessKey", by="eve", recipientAccountId=it),
+    "bucket": lambda it: call("s3:PutObject", by="eve", request={"bucketName": it}),
+    "action": lambda it: call(f"s3:{it}", by="eve"),
+    "service": lambda it: call("iam:CreateUser", by="eve", eventSource=it),
+    "time": lambda it: call("iam:CreateAccessKey", by="eve", eventTime=it),
+    "access-key": lambda it: call("iam:CreateUser", by=user("eve", accessKeyId=it)),
+    "invoked-by": lambda it: call("iam:CreateUser", by=user("eve", invokedBy=it)),
+    "policy": lambda it: call(
+        "iam:PutUserPolicy",
+        by="eve",
+        request={
+            "userName": "bob",
+            "policyName": it,
+            "policyDocument": '{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}',
+        },
+    ),
+    "trust": lambda it: call(
+        "iam:UpdateAssumeRolePolicy",
+        by="eve",
+        request={
+            "roleName": it,
+            "policyDocument": json.dumps(
+                {
+                    "Statement": [
+                        {
+                            "Effect": "Allow",
+                            "Principal": {"AWS": it},
+                            "Action": "sts:AssumeRole",
+                        }
+                    ]
+                }
+            ),
+        },
+    ),
+    "trail": lambda it: call("cloudtrail:StopLogging", by="eve", request={"name": it}),
+    "mfa": lambda it: call(
+        "iam:DeactivateMFADevice", by="eve", request={"userName": it, "serialNumber": it}
+    ),
+}
+"""Where a text that somebody else chose may stand in a record."""

@@ -39,7 +39,10 @@ def federated(arn: str | None = "federated-user/bob", issuer: str = "alice") -> 
 
 HIDDEN_USER = {"type": "IAMUser", "accountId": ACCOUNT, "accessKeyId": "", "userName": HIDDEN}
 PORTAL = {"UserName": "bob@example.com", "CredentialType": "PASSWORD"}
-STORE = {"userId": "8aab9957-73c0", "identityStoreArn": "arn:aws:identitystore::1:identitystore/d-1"}
+STORE = {
+    "userId": "8aab9957-73c0",
+    "identityStoreArn": "arn:aws:identitystore::1:identitystore/d-1",
+}
 CENTER = {"type": "IdentityCenterUser", "accountId": ACCOUNT, "onBehalfOf": STORE}
 SAML = {
     "type": "SAMLUser",
@@ -187,9 +190,7 @@ UNKNOWN = {"type": "Unknown", "principalId": "p-1", "accountId": ACCOUNT}
         ]
     ],
 )  # fmt: skip
-def test_who(
-    identity: object, fields: dict[str, Any], name: str, phrase: str, about: str
-) -> None:
+def test_who(identity: object, fields: dict[str, Any], name: str, phrase: str, about: str) -> None:
     """Each way in which CloudTrail writes a caller has one name, one phrase and one line."""
     found = actor(identity, **fields)
 
@@ -301,7 +302,9 @@ def test_everybody_recorded_has_a_name(shared: Path) -> None:
             assert event.actor.name.startswith("root of ")
 
 
-JUNK = st.none() | st.integers() | st.text(max_size=5) | st.just([]) | st.just({}) | st.just(["a"])
+JUNK: st.SearchStrategy[Any] = (
+    st.none() | st.integers() | st.text(max_size=5) | st.just([]) | st.just({}) | st.just(["a"])
+)
 FIELDS = [
     "type", "userName", "arn", "principalId", "accountId", "accessKeyId", "invokedBy",
     "sessionContext", "onBehalfOf", "identityProvider",

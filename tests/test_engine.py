@@ -122,47 +122,87 @@ def test_what_an_alert_takes_from_its_rule() -> None:
     assert alert.details == (Line("Target", say("{}", "bob")),)
 
 
+HEAD = '"eventVersion":"1.11","userIdentity":{"type":"AWSService"},'
 WANTS = {
-    "an action that a rule names": ('{"eventName":"CreateAccessKey"}', True),
-    "another action": ('{"eventName":"ListUsers"}', False),
-    "a version behind it": ('{"eventName":"UpdateFunctionCode20150331v2"}', True),
-    "a version behind another": ('{"eventName":"DeleteFunction20150331"}', False),
-    "the beginning of an action": ('{"eventName":"CreateAccess"}', False),
-    "a gate": ('{"eventName":"ListUsers","userIdentity":{"type":"Root"}}', True),
-    "a gate's word, but not the gate": ('{"eventName":"ListUsers","a":"Rooted"}', False),
+    "an action that a rule names": ('{VERSION"eventName":"CreateAccessKey"}', True),
+    "another action": ('{VERSION"eventName":"ListUsers"}', False),
+    "a version behind it": ('{VERSION"eventName":"UpdateFunctionCode20150331v2"}', True),
+    "a version behind another": ('{VERSION"eventName":"DeleteFunction20150331"}', False),
+    "the beginning of an action": ('{VERSION"eventName":"CreateAccess"}', False),
+    "a gate": ('{VERSION"eventName":"ListUsers","userIdentity":{"type":"Root"}}', True),
+    "a gate's word, but not the gate": ('{VERSION"eventName":"ListUsers","a":"Rooted"}', False),
     "no name": ('{"eventSource":"iam.amazonaws.com"}', True),
-    "null for a name": ('{"eventName":null}', True),
-    "an object for a name": ('{"eventName":{"a":1}}', True),
-    "two names": ('{"a":{"eventName":"ListUsers"},"eventName":"CreateAccessKey"}', True),
-    "a space before the colon": ('{"eventName" :"ListUsers"}', True),
-    "a space behind the colon": ('{"eventName": "ListUsers"}', True),
-    "an escape in the name": ('{"eventName":"Create\\u0041ccessKey"}', True),
+    "null for a name": ('{VERSION"eventName":null}', True),
+    "an object for a name": ('{VERSION"eventName":{"a":1}}', True),
+    "two names": ('{VERSION"a":{"eventName":"ListUsers"},"eventName":"CreateAccessKey"}', True),
+    "a space before the colon": ('{VERSION"eventName" :"ListUsers"}', True),
+    "a space behind the colon": ('{VERSION"eventName": "ListUsers"}', True),
+    "an escape in the name": ('{VERSION"eventName":"Create\\u0041ccessKey"}', True),
     "an escape in the key": ('{"eventNam\\u0065":"CreateAccessKey","a":"eventName"}', True),
     "an escape in another key": ('{"\\u0065ventName":"CreateAccessKey"}', True),
     "a name inside, and an escaped key": (
-        '{"a":{"eventName":"ListUsers"},"event\\u004eame":"CreateAccessKey"}',
+        '{VERSION"a":{"eventName":"ListUsers"},"event\\u004eame":"CreateAccessKey"}',
         True,
     ),
     "a quoted record in a value": (
-        '{"a":"{\\"eventName\\":\\"CreateAccessKey\\"}","eventName":"ListUsers"}',
+        '{VERSION"a":"{\\"eventName\\":\\"CreateAccessKey\\"}","eventName":"ListUsers"}',
         False,
     ),
-    "an escaped gate": ('{"eventName":"ListUsers","userIdentity":{"type":"\\u0052oot"}}', True),
+    "an escaped gate": (
+        '{VERSION"eventName":"ListUsers","userIdentity":{"type":"\\u0052oot"}}',
+        True,
+    ),
+    "another key in front": ('{"eventName":"ListUsers"}', True),
+    "cut behind the name": ('{VERSION"eventName":"ListUsers"', True),
     "a log file": ('{"Records":[{"eventName":"ListUsers"}]}', True),
-    "a name without an end": ('{"eventName":"}', False),
+    "a name without an end": ('{VERSION"eventName":"}', False),
 }
 
 
 @pytest.mark.parametrize(("text", "expected"), WANTS.values(), ids=WANTS)
 def test_wants(text: str, expected: bool) -> None:
     """The pre-filter drops a text only where it is sure that no rule wants it."""
+    text = text.replace("VERSION", HEAD)
     assert Engine([KeyWatch(), RootWatch()]).wants(text) is expected
 
 
 def test_a_rule_without_actions_and_gate_wants_all() -> None:
     """One rule for every event switches the pre-filter off."""
-    assert Engine([Watch()]).wants('{"eventName":"ListUsers"}')
-    assert not Engine([]).wants('{"eventName":"ListUsers"}')
+    text = f'{{{HEAD}"eventName":"ListUsers"}}'
+    assert Engine([Watch()]).wants(text)
+    assert not Engine([]).wants(text)
+
+
+class RootEyes(Rule):
+    """All that root does, and one call whoever makes it."""
+
+    id = "test-root-eyes"
+    severity = Severity.LOW
+    actions = ("sts:AssumeRoot",)
+    identities = ("Root",)
+
+    def match(self, event: Event) -> bool:
+        return True
+
+    def title(self, event: Event) -> Text:
+        return say("seen")
+
+
+@pytest.mark.parametrize(
+    ("event", "seen"),
+    [
+        (call("s3:ListBuckets", by=root()), 1),
+        (call("sts:AssumeRoot"), 1),
+        (call("sts:AssumeRoot", by=root()), 1),
+        (call("s3:ListBuckets"), 0),
+    ],
+)
+def test_a_rule_for_a_kind_of_caller(event: Event, seen: int) -> None:
+    """A rule sees what its identities do and its actions by anybody, each event once."""
+    engine = Engine([RootEyes()])
+
+    assert len(engine.alerts([event])) == seen
+    assert engine.wants(compact(event.raw)) is bool(seen)
 
 
 def both_ways(engine: Engine, value: object) -> tuple[list[Any], list[Any]]:
@@ -176,11 +216,12 @@ def both_ways(engine: Engine, value: object) -> tuple[list[Any], list[Any]]:
     return told(engine.alerts(kept.events)), told(engine.alerts(open_gates))
 
 
+KEYS = ["eventName", "type", "Records", "userIdentity", "x"]
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-1, 9) | st.text(max_size=4)
     | st.sampled_from(["Root", "IAMUser", "eventName", "CreateAccessKey", "Records", '"Root"']),
     lambda inner: st.lists(inner, max_size=2)
-    | st.dictionaries(st.sampled_from(["eventName", "type", "Records", "userIdentity", "x"]), inner),
+    | st.dictionaries(st.sampled_from(KEYS), inner),
     max_leaves=6,
 )  # fmt: skip
 NAMES = sorted({event.event.name for event in EXAMPLES} | {"ListUsers", "PutObject", "AssumeRole"})

@@ -150,7 +150,9 @@ class TestMutes:
             ({"rule": "access-*", "actor": "alice", "ip": "192.0.2.10"}, "alice", True),
         ],
     )
-    def test_conditions(self, conditions: dict[str, str], by: Identity | str, expected: bool) -> None:
+    def test_conditions(
+        self, conditions: dict[str, str], by: Identity | str, expected: bool
+    ) -> None:
         """A mute holds where all of its conditions do."""
         assert hides(Mute(**conditions, reason="known"))(alert(by=by)) is expected
 
@@ -251,7 +253,10 @@ class TestRoutes:
             ({"rules": []}, [5]),
             ({"accounts": ["444455556666"]}, [4, 5]),
             ({"accounts": ["4444*"]}, [5]),
-            ({"rules": ["access-*"], "accounts": ["111122223333"], "min_severity": "high"}, [0, 2, 5]),
+            (
+                {"rules": ["access-*"], "accounts": ["111122223333"], "min_severity": "high"},
+                [0, 2, 5],
+            ),
         ],
     )
     def test_filters(self, filters: dict[str, Any], expected: list[int]) -> None:
@@ -359,6 +364,14 @@ class TestGroups:
         assert [group.alerts[0].rule for group in groups] == [
             f"{letter}-rule" for letter in "abcde"
         ]
+
+    def test_order_in_a_group(self) -> None:
+        """A group's alerts stand by time, whatever order the records came in."""
+        alerts = many(8)
+
+        (group,) = noise.groups(alerts[4:] + alerts[3::-1])
+
+        assert [alert.event.id for alert in group.alerts] == [f"id-{n:04}" for n in range(8)]
 
     def test_the_worst_are_told_in_full(self) -> None:
         """What the cap leaves over is the least severe."""

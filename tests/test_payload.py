@@ -9,6 +9,7 @@ import sys
 import zlib
 from base64 import b64encode
 from collections.abc import Callable
+from contextlib import suppress
 from copy import deepcopy
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 
 from conftest import compact, envelope, log_event, logged, packed
 from trailbell import payload
+from trailbell.engine import Engine
 from trailbell.errors import PayloadError
 from trailbell.payload import Batch, unwrap
 from trailbell.testing import call
@@ -36,15 +38,15 @@ def all_of(_: str) -> bool:
     return True
 
 
-def read(
-    value: object, wants: Callable[[str], bool] = all_of, own_log_group: str = ""
-) -> Batch:
+def read(value: object, wants: Callable[[str], bool] = all_of, own_log_group: str = "") -> Batch:
     return payload.read(value, wants, own_log_group)
 
 
 def good(number: int = 0, **fields: Any) -> dict[str, Any]:
     """A record with an id of its own."""
-    event = call("iam:CreateAccessKey", eventID=f"{number:08}-0000-4000-8000-000000000000", **fields)
+    event = call(
+        "iam:CreateAccessKey", eventID=f"{number:08}-0000-4000-8000-000000000000", **fields
+    )
     return event.raw
 
 
@@ -131,7 +133,7 @@ def test_cut_data(length: int) -> None:
         read(data(gzip.compress(ENVELOPE)[:length]))
 
 
-NO_PAYLOAD = {
+NO_PAYLOAD: dict[str, Any] = {
     "null": None,
     "a text": "awslogs",
     "a list": [{"awslogs": {}}],
@@ -189,7 +191,7 @@ def test_no_log_events(fields: dict[str, Any]) -> None:
 
 def test_an_envelope_without_its_usual_fields() -> None:
     """Only the log events matter: the rest of the envelope may be absent or of another type."""
-    rest = {"messageType": None, "owner": 5, "logGroup": [], "logStream": {}}
+    rest: dict[str, Any] = {"messageType": None, "owner": 5, "logGroup": [], "logStream": {}}
 
     assert ids(read(packed({"logEvents": [log_event(good(1))]}))) == [good(1)["eventID"]]
     assert ids(read(packed(envelope(log_event(good(1)), **rest)))) == [good(1)["eventID"]]
@@ -244,6 +246,8 @@ NOT_RECORDS: dict[str, object] = {
     "a number of 5,000 digits": '{"a": ' + "1" * 5_000 + "}",
     "only a byte-order mark": "\ufeff",
     "a NUL": "\0",
+    "a lone surrogate": "\ud800",
+    "a lone surrogate in a cut record": '{"userAgent": "\ud800',
 }
 
 
@@ -307,6 +311,11 @@ WRAPPED = {
     "a bare array of none": ("[null,null]", [], 1),
     "NaN and Infinity": (compact(good(1) | {"a": math.nan, "b": [math.inf, -math.inf]}), [1], 0),
     "lone surrogates": (compact(good(1) | {"userAgent": "\ud800 \udfff"}), [1], 0),
+    "a lone surrogate, not escaped": (
+        "".join(('{"userAgent":"\ud800",', compact(good(1))[1:])),
+        [1],
+        0,
+    ),
     "a key twice": (compact(good(2))[:-1] + "," + compact(good(1))[1:], [1], 0),
     "150 levels": (compact(good(1))[:-1] + ',"x":' + "[" * 150 + "]" * 150 + "}", [1], 0),
     "300 levels": (compact(good(1))[:-1] + ',"x":' + "[" * 300 + "]" * 300 + "}", [1], 0),
@@ -374,18 +383,14 @@ def test_the_function_does_not_hear_itself() -> None:
     assert read(logged(good(1), logGroup=""), own_log_group="").records == 1
 
 
-def test_the_filter_is_asked_only_about_what_looks_whole() -> None:
-    """The filter may drop only a text from { to }; everything else is read, wanted or not."""
-    asked: list[str] = []
-
-    def none_of(text: str) -> bool:
-        asked.append(text)
-        return False
-
+def test_a_text_that_is_not_whole_is_always_read() -> None:
+    """The filter drops only what begins and ends as a record: a cut one, a list, one behind a
+    byte-order mark are read, wanted or not."""
     cut = compact(good(2))[:-1]
-    batch = read(logged(good(1), cut, compact([good(3)]), "\ufeff" + compact(good(4))), none_of)
+    payload_ = logged(good(1), cut, compact([good(3)]), "\ufeff" + compact(good(4)))
 
-    assert asked == [compact(good(1))]
+    batch = payload.read(payload_, Engine([]).wants)
+
     assert ids(batch) == [good(3)["eventID"], good(4)["eventID"]]
     assert [event.message for event in batch.unreadable] == [cut]
     assert batch.records == 3
@@ -411,7 +416,9 @@ def eventbridge(detail: object, **fields: object) -> dict[str, Any]:
 )
 def test_eventbridge(kind: str) -> None:
     """A bare EventBridge event of CloudTrail is one record, and no filter is asked."""
-    batch = read(eventbridge(good(1), **{"detail-type": f"AWS {kind} via CloudTrail"}), lambda _: False)
+    batch = read(
+        eventbridge(good(1), **{"detail-type": f"AWS {kind} via CloudTrail"}), lambda _: False
+    )
 
     assert [event.raw for event in batch.events] == [good(1)]
     assert (batch.records, batch.unreadable) == (1, [])
@@ -448,7 +455,7 @@ from base64 import b64encode
 sys.path.insert(0, sys.argv[1])
 from trailbell import app, payload  # what a cold start loads
 from trailbell.errors import PayloadError
-packer, blanks = zlib.compressobj(9, wbits=31), b" " * (1 << 20)
+packer, blanks = zlib.compressobj(1, wbits=31), b" " * (1 << 20)
 parts = [packer.compress(b'{"logEvents": []' + b' ' * 100)]
 parts += [packer.compress(blanks) for _ in range(int(sys.argv[2]))]
 parts += [packer.compress(b"}"), packer.flush()]
@@ -466,8 +473,8 @@ print(int(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1]
 @pytest.mark.skipif(sys.platform != "linux", reason="counts memory as Linux does")
 @pytest.mark.parametrize(
     ("mebibytes", "says"),
-    [(63, "read"), (65, "more than 64 MiB"), (500, "more than 64 MiB")],
-    ids=["just below the limit", "just above it", "half a gigabyte"],
+    [(63, "read"), (65, "more than 64 MiB"), (300, "more than 64 MiB")],
+    ids=["just below the limit", "just above it", "far above it"],
 )
 def test_bombs(mebibytes: int, says: str) -> None:
     """However much a payload unpacks to, the process stays under 128 MiB, as in the console's
@@ -501,10 +508,8 @@ def test_any_json_as_payload(value: object) -> None:
 def test_any_bytes_as_data(raw: bytes) -> None:
     """Any bytes at all, as they are or compressed, are a batch or a PayloadError."""
     for wrapped in (data(raw), packed(raw), data(gzip.compress(raw)[:-3]), data(raw_deflate(raw))):
-        try:
+        with suppress(PayloadError):
             assert isinstance(read(wrapped), Batch)
-        except PayloadError:
-            pass
 
 
 @given(st.lists(JSON, max_size=6))

@@ -233,7 +233,7 @@ WRONG = [
     pytest.param({"CHANNELS": TELEGRAM | {"api_url": "http://x"}}, "api_url", id="api-url"),
     pytest.param(
         {"CHANNELS": [URL, {"type": "stdout", "name": "slack"}, "x"]}, "CHANNELS[2]", id="third"
-    ),  # fmt: skip
+    ),
     pytest.param({"PRESET": "everything"}, "PRESET", id="preset"),
     pytest.param({"RULES": []}, "RULES", id="rules-list"),
     pytest.param({"RULES": {"access-key-created": True}}, "access-key-created", id="rule-bool"),
@@ -249,7 +249,7 @@ WRONG = [
     ),
     pytest.param(
         {"RULES": {"off-hours-activity": {"timezone": "Mars/Base"}}},
-        "RULES['off-hours-activity']['timezone']",
+        "RULES['off-hours-activity']",
         id="tunable-zone",
     ),
     pytest.param({"MUTES": {"rule": "*"}}, "MUTES", id="mutes-no-list"),
@@ -263,7 +263,7 @@ WRONG = [
         {"MUTES": [{"actor": "a", "reason": "x", "until": "soon"}]}, "MUTES[0].until", id="until"
     ),
     pytest.param(
-        {"MUTES": [{"actor": "a", "reason": "x", "until": 20260330}]},
+        {"MUTES": [{"actor": "a", "reason": "x", "until": 5}]},
         "MUTES[0].until",
         id="until-number",
     ),
@@ -356,7 +356,7 @@ def test_types_that_are_none_yet(url: str, kind: str) -> None:
     """Discord's and Teams' URLs are known, and the error says that their types are none yet."""
     text = problem(CHANNELS=url)
 
-    assert f"'{kind}'" in text and "CHANNELS[0]" in text
+    assert kind in text and "CHANNELS[0]" in text
     assert "slack, stdout, telegram" in text
     assert "did you mean" not in text
 
@@ -377,7 +377,7 @@ def test_hosts_that_only_look_like_others() -> None:
         (
             [URL, {"type": "slack", "url": URL, "name": "slack-2"}, URL],
             ["slack", "slack-2", "slack-3"],
-        ),  # fmt: skip
+        ),
     ],
 )
 def test_names_of_channels(entries: list[Any], names: list[str]) -> None:
@@ -575,7 +575,7 @@ ROBOT = call("iam:CreateAccessKey", by=role("rotation", "run-5", path="/ops/"))
             call("iam:X", by=user("bob", account="444455556666")),
             True,
             id="other-account",
-        ),  # fmt: skip
+        ),
     ],
 )
 def test_mutes(mute: dict[str, Any], event: Event, hides: bool) -> None:
@@ -594,6 +594,8 @@ def test_mutes(mute: dict[str, Any], event: Event, hides: bool) -> None:
         pytest.param("2026-03-29", "2026-03-29T22:00:00Z", False, id="after-23-hours"),
         pytest.param("2026-10-25", "2026-10-25T22:59:59Z", True, id="a-day-of-25-hours"),
         pytest.param("2026-03-17T18:00", "2026-03-17T17:00:00Z", True, id="inclusive"),
+        pytest.param(20260317, "2026-03-17T22:59:59Z", True, id="digits"),
+        pytest.param(20260317, "2026-03-17T23:00:00Z", False, id="digits-next-day"),
         pytest.param("2026-03-17T18:00", "2026-03-17T17:00:01Z", False, id="a-second-later"),
         pytest.param("2026-03-17T18:00Z", "2026-03-17T18:00:00Z", True, id="zone-of-its-own"),
         pytest.param("2026-03-17T18:00+02:00", "2026-03-17T16:00:01Z", False, id="offset"),
@@ -602,10 +604,12 @@ def test_mutes(mute: dict[str, Any], event: Event, hides: bool) -> None:
         pytest.param(None, "2100-01-01T00:00:00Z", True, id="no-end-ever"),
     ],
 )
-def test_until(until: str | None, time: str | None, hides: bool) -> None:
+def test_until(until: str | int | None, time: str | None, hides: bool) -> None:
     """`until` is inclusive, is compared with the event's time, and a bare date means its end."""
-    end = {} if until is None else {"until": until}
-    mute = load(MUTES=[{"actor": "alice", "reason": "x"} | end]).MUTES[0]
+    entry: dict[str, Any] = {"actor": "alice", "reason": "x"}
+    if until is not None:
+        entry["until"] = until
+    mute = load(MUTES=[entry]).MUTES[0]
     event = call("iam:CreateAccessKey", by="alice", eventTime=time)
 
     assert mute.hides(alert(event), ZoneInfo("Europe/Berlin")) is hides
@@ -743,7 +747,7 @@ def test_custom_rules_folder(tmp_path: Path) -> None:
             CUSTOM.format(id="a-b").replace("def match", "def matches"),
             "CUSTOM_RULES",
             id="no-match",
-        ),  # fmt: skip
+        ),
     ],
 )
 def test_custom_rules_that_are_wrong(tmp_path: Path, source: str, says: str) -> None:
@@ -754,8 +758,8 @@ def test_custom_rules_that_are_wrong(tmp_path: Path, source: str, says: str) -> 
 @pytest.mark.parametrize(
     ("source", "says"),
     [
-        pytest.param("TIMEZONE = (", ["configs.py line 1", "SyntaxError"], id="syntax"),
-        pytest.param("\n\nx = = 1", ["configs.py line 3", "SyntaxError"], id="syntax-later"),
+        pytest.param("TIMEZONE = (", ["configs.py", "SyntaxError", "line 1"], id="syntax"),
+        pytest.param("\n\nx = = 1", ["configs.py", "SyntaxError", "line 3"], id="syntax-later"),
         pytest.param("  TIMEZONE = 'UTC'", ["configs.py", "IndentationError"], id="indent"),
         pytest.param("1 / 0", ["configs.py", "ZeroDivisionError"], id="raises"),
         pytest.param("import nothing_here", ["configs.py", "nothing_here"], id="import"),
@@ -804,7 +808,7 @@ IN_A_PROCESS = """
 import json, sys
 import lambda_function
 event = json.load(sys.stdin)
-json.dump([lambda_function.lambda_handler(event), lambda_function.lambda_handler(event)], sys.stdout)
+json.dump([lambda_function.lambda_handler(event) for _ in "ab"], sys.stdout)
 """
 
 

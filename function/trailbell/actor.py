@@ -125,21 +125,30 @@ def _web_or_saml_user(text: Callable[[str], str]) -> Actor:
     return Actor(name, say("{}", name), say("{} (signed in through {})", name, provider))
 
 
+def _role_or_directory(text: Callable[[str], str]) -> Actor:
+    name = _tail(text("userIdentity.arn"))
+    if not name:
+        return _other(text)
+    return Actor(name, say("{}", name), say("{} ({})", name, text("userIdentity.type")))
+
+
 def _other(text: Callable[[str], str]) -> Actor:
-    """A type that is new, missing or without its usual fields: whatever names the caller best."""
-    name = (
+    """A type that is new, missing or without its usual fields: whatever names the caller."""
+    kind = text("userIdentity.type")
+    name = text("userIdentity.principalId") or text("userIdentity.accessKeyId")
+    if not name and kind not in ("", "Unknown"):  # a type that is new, or lacks its own fields
+        name = _tail(text("userIdentity.arn"))
+    shown = (
         text("userIdentity.userName")
         or text("additionalEventData.UserName")
-        or text("userIdentity.principalId")
-        or text("userIdentity.accessKeyId")
-        or _tail(text("userIdentity.arn"))
+        or name
         or text("userIdentity.invokedBy")
     )
-    kind = text("userIdentity.type")
-    if not name:
+    name = name or (UNKNOWN if kind in ("", "Unknown") else shown)
+    if not shown:
         return Actor(UNKNOWN, say("an unknown caller"), say("not in the record"))
-    about = say("{} ({})", name, kind) if kind else say("{}", name)
-    return Actor(name, say("{}", name), about)
+    about = say("{} ({})", shown, kind) if kind else say("{}", shown)
+    return Actor(name, say("{}", shown), about)
 
 
 def _tail(arn: str) -> str:
@@ -157,4 +166,6 @@ _KINDS: dict[str, Callable[[Callable[[str], str]], Actor]] = {
     "IdentityCenterUser": _identity_center_user,
     "SAMLUser": _web_or_saml_user,
     "WebIdentityUser": _web_or_saml_user,
+    "Role": _role_or_directory,
+    "Directory": _role_or_directory,
 }

@@ -213,6 +213,8 @@ def _aws(service: str, name: str, call: str, **request: Any) -> Any:
         from botocore.exceptions import BotoCoreError, ClientError
     except ImportError:
         raise ConfigError(f"{name} needs boto3: pip install 'trailbell[aws]'") from None
+    # botocore logs whole answers at DEBUG, and the answer is the secret.
+    logging.getLogger("botocore").setLevel(logging.INFO)
     try:
         return getattr(boto3.client(service), call)(**request)
     except ClientError as error:

@@ -77,9 +77,7 @@ def _single(alert: Alert, reader: Reader) -> Message:
         if ACCESS_KEY.match(key):
             who += say(", key {}", key)
         lines += [Line("Who", who), *_line("From", _source(event))]
-    if event.time:
-        lines.append(Line("When", say(reader.clock(event.time))))
-    lines += _account(event.account, reader)
+    lines += _when(event, reader)
     return Message(
         alert.severity,
         alert.title,
@@ -94,7 +92,7 @@ def _single(alert: Alert, reader: Reader) -> Message:
 
 
 def _several(group: Group, reader: Reader) -> Message:
-    alerts = sorted(group.alerts, key=_when)
+    alerts = group.alerts
     events = [alert.event for alert in alerts]
     first = alerts[0]
     count = len(alerts)
@@ -115,18 +113,16 @@ def _several(group: Group, reader: Reader) -> Message:
         title += say(f", {refused:,} of them refused")
     sentences = Counter(alert.title for alert in alerts)
     sources = [source for event in events if (source := _source(event))]
-    lines = [
-        Line("", sentence + say(_times(n) if len(sentences) > 1 else ""))
-        for sentence, n in sentences.most_common(SHOWN_NAMES)
-    ]
+    lines = []
+    if len(sentences) > 1 or first.own:  # else the title says it
+        for sentence, n in sentences.most_common(SHOWN_NAMES):
+            lines.append(Line("", sentence + say(_times(n))))
     if len(sentences) > SHOWN_NAMES:
         lines.append(Line("", say(f"and {len(sentences) - SHOWN_NAMES:,} others")))
     if first.event.raw:
         lines.append(Line("Who", first.event.actor.about))
     lines += _line("From", _most(sources))
-    if times:
-        lines.append(Line("When", say(reader.clock(times[0]))))
-    lines += _account(first.event.account, reader)
+    lines += _when(first.event, reader)
     worst = max(alerts, key=lambda alert: alert.severity)
     return Message(
         group.severity,
@@ -145,7 +141,7 @@ def _several(group: Group, reader: Reader) -> Message:
 def _counts(group: Group, reader: Reader) -> Message:
     """What the cap left over, most severe first."""
     count = len(group.alerts)
-    alerts = sorted(group.alerts, key=_when)
+    alerts = group.alerts
     at = f" at {reader.clock(time, date=False)}" if (time := alerts[0].event.time) else ""
     lines = []
     for severity in sorted(Severity, reverse=True):
@@ -167,10 +163,6 @@ def _counts(group: Group, reader: Reader) -> Message:
         events=_ids([alert.event for alert in alerts[:SHOWN_EVENTS]]),
         count=count,
     )
-
-
-def _when(alert: Alert) -> tuple[datetime, str]:
-    return alert.event.time or datetime.max.replace(tzinfo=UTC), alert.event.id
 
 
 def _what(event: Event) -> Text:
@@ -203,10 +195,13 @@ def tool_of(event: Event) -> str:
     return "console" if event.from_console else ""
 
 
-def _account(account: str, reader: Reader) -> list[Line]:
-    """The account's id, where the headline says only its name."""
-    name = reader.accounts.get(account)
-    return [Line("Account", Text((f"{name} (", ")"), (account,)))] if name else []
+def _when(event: Event, reader: Reader) -> list[Line]:
+    """The time, and the account's id where the headline says only its name."""
+    named = event.account in reader.accounts
+    account = say("account {}", event.account) if named else EMPTY
+    time = say(reader.clock(event.time)) if event.time else EMPTY
+    told = [text for text in (time, account) if text]
+    return _line("When" if time else "Where", join(", ", told))
 
 
 def _place(account: str, reader: Reader) -> Text:

@@ -6,6 +6,9 @@ else's. Nothing sleeps past the time that the invocation has left.
 
 from __future__ import annotations
 
+import hashlib
+import json
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -18,10 +21,13 @@ from trailbell.channels.base import Channel
 from trailbell.errors import ChannelError, Verdict
 from trailbell.model import Message
 
+log = logging.getLogger("trailbell")
+
 CONNECT, READ = 3.0, 10.0  # seconds, at most
 START = 1.0  # seconds beside the reserve that a post needs to be begun
 LEAST = 0.2  # seconds: the first post is tried however little is left
 BURST = 5  # posts of an invocation before a channel's pace holds
+CHANGES = 2  # that a channel may ask for: a group's new id, and a topic that is gone
 BACKOFF = 1.0  # seconds before the one retry, where the channel names no other wait
 
 
@@ -35,7 +41,10 @@ class Lane:
     """Of the first pending message, where it had to be changed."""
     change: dict[str, Any] = field(default_factory=dict)
     """What a repair taught us about every body: the group's new id, a topic that is gone."""
+    changes: int = 0
     due: float = 0.0
+    spent: float = 0.0
+    """Seconds that its posts took."""
     tried: bool = False
     retried: bool = False
     repaired: bool = False
@@ -103,8 +112,10 @@ class Deliverer:
         reserve = min(5.0, time_left() / 10)
         lanes = [Lane(self._channels[name], deque(of)) for name, of in messages.items()]
         while open_lanes := [lane for lane in lanes if lane.pending and not lane.stopped]:
-            lane = min(open_lanes, key=lambda lane: lane.due)
-            wait = max(0.0, lane.due - self._clock())
+            now = self._clock()
+            # Whoever may post soonest; among those that may now, the one that took least time.
+            lane = min(open_lanes, key=lambda lane: (max(lane.due, now), lane.spent))
+            wait = max(0.0, lane.due - now)
             available = time_left() - reserve - wait
             if lane.tried and available < START:
                 lane.stop(lane.problem or "no time left")
@@ -112,7 +123,9 @@ class Deliverer:
             if wait:
                 self._sleep(wait)
             untried = sum(not other.tried for other in open_lanes if other is not lane)
+            begun = self._clock()
             self._post(lane, max(available / (1 + untried), LEAST))
+            lane.spent += self._clock() - begun
         return Report(
             posted=sum(lane.posted for lane in lanes),
             left=sum(lane.left for lane in lanes),
@@ -145,10 +158,16 @@ class Deliverer:
             lane.retried = True
             wait = BACKOFF if error.retry_after is None else error.retry_after
             lane.due = self._clock() + wait
-        elif error.verdict is Verdict.REPAIRABLE and change and not _has(lane.change, change):
+        elif error.verdict is Verdict.REPAIRABLE and change and lane.changes < CHANGES:
+            lane.changes += 1
             lane.change |= change
+            fields = ", ".join(f"{name} {value}" for name, value in change.items())
+            log.warning("%s: %s; update the settings: %s", lane.channel.name, error, fields)
         elif error.verdict is Verdict.REPAIRABLE and not change and not lane.repaired:
             lane.repaired = True
+            form = hashlib.sha256(json.dumps(lane.channel.render(message)).encode()).hexdigest()
+            name = lane.channel.name
+            log.warning("%s: %s; sent as plain text, not as %s", name, error, form[:12])
             lane.body = lane.channel.render_plain(message)
         elif error.verdict is Verdict.REPAIRABLE and not change:
             # Not even as plain text: the fault is this message's, the others may pass.
@@ -161,11 +180,6 @@ class Deliverer:
             return
         lane.problem = str(error)  # told only if time runs out before the message is through
         lane.retries += 1
-
-
-def _has(known: Mapping[str, Any], change: Mapping[str, Any]) -> bool:
-    """Whether a change was made already, and did not help."""
-    return all(name in known and known[name] == value for name, value in change.items())
 
 
 def _changed(body: dict[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Events x rules -> alerts.
 
-Rules with actions stand in a dict and cost nothing until their action occurs; rules for any event
-stand behind a gate, a text that each record which they may want contains.
+Rules with actions or identities stand in dicts and cost nothing until one occurs; rules for any
+event stand behind a gate, a text that each record which they may want contains.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from traceback import extract_tb
 
 from trailbell.model import Alert, Event, Line, Severity, Text, action_name, say
-from trailbell.rules.base import Rule
+from trailbell.rules.base import Rule, severity_named
 
 UNREADABLE = "unreadable-record"
 RULE_ERROR = "rule-error"
@@ -21,6 +21,9 @@ OWN = {
 """The alerts that trailbell raises about itself; no rule may take their ids."""
 SHOWN = 300  # characters of an unreadable record
 
+# How CloudTrail begins a record: {"eventVersion":"1.11","userIdentity":{"type":"Root",
+HEAD = '{"eventVersion":"1.'
+IDENTITY = '","userIdentity":{"type":"'
 EVENT_NAME = '"eventName"'
 
 
@@ -30,11 +33,14 @@ class Engine:
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.rules = tuple(rules)
         self._by_action: dict[str, tuple[Rule, ...]] = {}
+        self._by_identity: dict[str, tuple[Rule, ...]] = {}
         self._by_gate: dict[str, tuple[Rule, ...]] = {}
         for rule in self.rules:
             for action in rule.actions:
                 self._by_action[action] = (*self._by_action.get(action, ()), rule)
-            if not rule.actions:
+            for identity in rule.identities:
+                self._by_identity[identity] = (*self._by_identity.get(identity, ()), rule)
+            if not rule.actions and not rule.identities:
                 self._by_gate[rule.gate] = (*self._by_gate.get(rule.gate, ()), rule)
         self._names = frozenset(action.partition(":")[2] for action in self._by_action)
         self._gates = tuple(self._by_gate)
@@ -42,29 +48,42 @@ class Engine:
     def wants(self, text: str) -> bool:
         """Whether any rule may want the record with this text, told without parsing it.
 
-        Says no only when it is sure: when the text holds one eventName, in the compact spelling
-        that CloudTrail writes, which no rule names, and none of the gates.
+        Says no only when it is sure: when the text begins and ends as CloudTrail writes a record,
+        holds one eventName which no rule names, and none of the gates. The inside of such a text
+        is not looked at any further. This is the hot path: most records end here.
         """
-        at = text.find(EVENT_NAME)
+        at = text.find(IDENTITY, len(HEAD), 50)
+        if at < 0 or not text.startswith(HEAD) or text[-1] != "}":
+            return True
+        start = at + len(IDENTITY)
+        if text[start : text.find('"', start)] in self._by_identity:
+            return True
+        at = text.find(EVENT_NAME, start)
         start = at + len(EVENT_NAME) + 2
         if at < 0 or text[start - 2 : start] != ':"' or text.find(EVENT_NAME, start) > 0:
             return True
-        name = text[start : text.find('"', start)]
-        if action_name(name) in self._names or "\\" in name:
+        if action_name(text[start : text.find('"', start)]) in self._names:
             return True
         for gate in self._gates:
             if gate in text:
                 return True
-        # An escape may spell a gate or a key; a log file is counted record by record.
-        return "\\u" in text or '"Records"' in text
+        # An escape may spell a gate, a key or a name. One character is found ten times as fast.
+        return "\\" in text and "\\u" in text
 
     def alerts(self, events: Iterable[Event]) -> list[Alert]:
         """What the rules say of the events, in the order of the events."""
         found: list[Alert] = []
         for event in events:
-            for rule in self._by_action.get(event.action, ()):
+            named = self._by_action.get(event.action, ())
+            by_identity = self._by_identity.get(event.identity, ())
+            for rule in named:
                 self._ask(rule, event, found)
+            for rule in by_identity:
+                if rule not in named:
+                    self._ask(rule, event, found)
             text = event.message
+            if "\\" in text and "\\u" in text:
+                text = ""  # an escape may spell a gate
             for gate, rules in self._by_gate.items():
                 if not text or gate in text:
                     for rule in rules:
@@ -77,23 +96,29 @@ class Engine:
                 found.append(
                     Alert(
                         rule.id,
-                        rule.rank(event),
+                        severity_named(rule.rank(event), "severity_of"),
                         _text(rule.title(event)),
                         event,
-                        details=tuple(Line(*line) for line in rule.details(event)),
+                        details=tuple(
+                            Line(str(label), _text(text)) for label, text in rule.details(event)
+                        ),
                         check_first=rule.check_first,
                         commands=tuple(filter(None, rule.first_aid(event))),
                         many=rule.many,
                         gives_way=rule.gives_way,
                     )
                 )
-        except Exception as error:  # whatever a rule does wrong, it is one rule and one event
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # whatever a rule does wrong, it is one rule and one event
             found.append(self._broken(rule, event, error))
 
-    def _broken(self, rule: Rule, event: Event, error: Exception) -> Alert:
+    def _broken(self, rule: Rule, event: Event, error: BaseException) -> Alert:
         frame = extract_tb(error.__traceback__)[-1]
         file = frame.filename.replace("\\", "/").rpartition("/")[2]
         others = len(self.rules) - 1
+        saw = "the other rule saw" if others == 1 else f"the other {others} rules saw"
         return Alert(
             RULE_ERROR,
             OWN[RULE_ERROR][0],
@@ -102,7 +127,7 @@ class Engine:
             details=(
                 # The error's text may quote the record, secrets included: its type is enough.
                 Line("Error", say("{} at {}", type(error).__name__, f"{file}:{frame.lineno}")),
-                Line("Note", say(f"the other {others} rules saw the event")),
+                Line("Note", say(f"{saw} the event")),
             ),
             check_first="Look at the event by hand: this rule did not judge it.",
             own=True,
@@ -131,6 +156,6 @@ def unreadable(event: Event) -> Alert:
     )
 
 
-def _text(title: Text | str) -> Text:
-    """A title that a user's rule gave as a plain string is all value: it may hold event text."""
-    return title if isinstance(title, Text) else say("{}", title)
+def _text(words: Text | str) -> Text:
+    """What a user's rule gave as a plain string is all value: it may hold event text."""
+    return words if isinstance(words, Text) else say("{}", words)

@@ -20,9 +20,10 @@ TEXT_LIMIT = 500
 
 
 class TrailbellError(Exception):
-    """The base of all of them; its text is cut to what a failure record can carry."""
+    """The base of all of them; its text is one line, cut to what a failure record can carry."""
 
     def __init__(self, text: str) -> None:
+        text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
         super().__init__(text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…")
 
 

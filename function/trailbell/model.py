@@ -180,7 +180,8 @@ class Event:
     @property
     def error(self) -> str:
         """The error's code, or what a failed sign-in says in its place; "" on success."""
-        return self.text("errorCode") or self.text("errorMessage")
+        code = self.text("errorCode")
+        return code if code not in ("", "Success") else self.text("errorMessage")
 
     @property
     def succeeded(self) -> bool:
@@ -323,6 +324,7 @@ class Group:
     """The alerts of one message: one, several of a kind, or all that the cap left over."""
 
     alerts: tuple[Alert, ...]
+    """Oldest first."""
     rest: bool = False
     """Whether this is what the cap left over, to be told as counts."""
 

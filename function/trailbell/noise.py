@@ -59,8 +59,9 @@ def _takes(channel: Channel, alert: Alert) -> bool:
     )
 
 
-def groups(alerts: Sequence[Alert]) -> list[Group]:
+def groups(alerts: Iterable[Alert]) -> list[Group]:
     """The messages of one channel: at most ten, the most severe first."""
+    alerts = sorted(alerts, key=_age)
     if len(alerts) <= SINGLES:
         return _ordered(Group.single(alert) for alert in alerts)
     kinds: dict[tuple[str, str, str], list[Alert]] = {}
@@ -70,16 +71,15 @@ def groups(alerts: Sequence[Alert]) -> list[Group]:
     ordered = _ordered(Group(tuple(kind)) for kind in kinds.values())
     if len(ordered) <= CAP:
         return ordered
-    rest = tuple(alert for group in ordered[CAP - 1 :] for alert in group.alerts)
-    return [*ordered[: CAP - 1], Group(rest, rest=True)]
+    rest = sorted((alert for group in ordered[CAP - 1 :] for alert in group.alerts), key=_age)
+    return [*ordered[: CAP - 1], Group(tuple(rest), rest=True)]
 
 
 def _ordered(groups: Iterable[Group]) -> list[Group]:
-    return sorted(groups, key=_order)
+    return sorted(groups, key=lambda group: (-group.severity, _age(group.alerts[0])))
 
 
-def _order(group: Group) -> tuple[int, datetime, str, str, str]:
-    """Severity, then time; the rest only makes the order the same on every run."""
-    first = group.alerts[0]
-    time = min(alert.event.time or _NO_TIME for alert in group.alerts)
-    return -group.severity, time, first.rule, first.event.actor.name, first.event.id
+def _age(alert: Alert) -> tuple[datetime, str, str, str, str]:
+    """The time; what follows only makes the order the same, however the batch was ordered."""
+    event = alert.event
+    return event.time or _NO_TIME, alert.rule, event.account, event.id, event.message

@@ -14,12 +14,13 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from io import BytesIO
 from typing import Any
 
 from pydantic_core import from_json
 
 from trailbell.errors import PayloadError
-from trailbell.model import NOWHERE, Event, Origin
+from trailbell.model import NOWHERE, Event, Origin, moment
 
 SIZE_LIMIT = 64 << 20  # bytes; 648 kB of base64 can hold 500 MB, the largest real payload about 10
 CHUNK = 4 << 20  # bytes; the usual payload fits into one
@@ -113,13 +114,8 @@ def _records(
     """The records of the log events; those that no rule wants are counted here and left."""
     for entry in entries:
         message = entry.get("message") if isinstance(entry, dict) else entry
-        if (
-            isinstance(message, str)
-            and message[:1] == "{"
-            and message[-1:] == "}"
-            and not wants(message)
-        ):  # nine records of ten end here, before they are parsed
-            batch.records += 1
+        if isinstance(message, str) and not wants(message):
+            batch.records += 1  # nine records of ten end here, before they are parsed
             continue
         received = _received(entry)
         records, whole = unwrap(message)
@@ -138,7 +134,7 @@ def unwrap(message: object) -> tuple[list[dict[str, Any]], bool]:
     A record may come alone, in a list, or as a CloudTrail log file: ``{"Records": [...]}``.
     """
     value = _parse(message) if isinstance(message, str) else message
-    if isinstance(value, dict) and "eventName" not in value:
+    if isinstance(value, dict) and not {"eventName", "eventVersion"} & value.keys():
         value = value.get("Records", value)
     if isinstance(value, dict):
         return [value], True
@@ -153,8 +149,8 @@ def _parse(text: str) -> object:
     text = text.removeprefix(BOM)
     try:
         return from_json(text)
-    except ValueError:
-        try:  # slower, and takes lone surrogates, which from_json refuses
+    except (ValueError, TypeError):
+        try:  # slower, and takes lone surrogates, which from_json refuses in two ways
             return json.loads(text)
         except (ValueError, RecursionError):
             return None
@@ -177,34 +173,32 @@ def _decode(data: str) -> object:
 
 
 def _inflate(packed: bytes) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
+    raw = BytesIO()  # grows in place and gives its bytes away: a list to join needs twice the room
     inflater = zlib.decompressobj(GZIP_OR_ZLIB)
     try:
         while packed and not inflater.eof:
-            chunk = inflater.decompress(packed, CHUNK)
-            size += len(chunk)
-            if size > SIZE_LIMIT:
+            raw.write(inflater.decompress(packed, CHUNK))
+            if raw.tell() > SIZE_LIMIT:
                 raise PayloadError(f"awslogs.data holds more than {SIZE_LIMIT >> 20} MiB")
-            if not chunk and inflater.unconsumed_tail == packed:
-                break
-            chunks.append(chunk)
             packed = inflater.unconsumed_tail
     except zlib.error as error:
         raise PayloadError(f"awslogs.data is no gzip or zlib data: {error}") from None
     if not inflater.eof:
         raise PayloadError("awslogs.data ends early: the compressed data is cut")
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    return raw.getvalue()
 
 
 def _from_eventbridge(payload: dict[str, Any]) -> Batch:
     batch = Batch()
-    origin = Origin(account=str(payload.get("account", "")))
+    account = payload.get("account")
+    origin = Origin(account=account if isinstance(account, str) else "")
+    received = moment(payload.get("time"))
     record = payload.get("detail")
     if isinstance(record, dict):
-        batch.add([Event(record, origin=origin)])
+        batch.add([Event(record, origin=origin, received=received)])
     else:
-        batch.unreadable.append(Event({}, message=json.dumps(payload), origin=origin))
+        text = json.dumps(payload)
+        batch.unreadable.append(Event({}, message=text, origin=origin, received=received))
     return batch
 
 

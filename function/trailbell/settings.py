@@ -10,9 +10,10 @@ import inspect
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, tzinfo
 from fnmatch import fnmatchcase
 from pathlib import Path
+from traceback import extract_tb
 from types import ModuleType
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -62,16 +63,14 @@ class _Frozen(BaseModel):
 
 def _until(value: object) -> object:
     """A date or a time; pydantic alone would read a date as its first moment."""
-    if not isinstance(value, str):
+    if value is None or isinstance(value, date):  # a datetime is a date too
         return value
-    try:
-        return date.fromisoformat(value)
-    except ValueError:
-        pass
-    try:
-        return datetime.fromisoformat(value)
-    except ValueError:
-        raise ValueError("is no date or time, such as 2026-03-30 or 2026-03-30T18:00") from None
+    for kind in (date, datetime):
+        try:
+            return kind.fromisoformat(str(value))
+        except ValueError:
+            continue
+    raise ValueError("is no date or time, such as 2026-03-30 or 2026-03-30T18:00")
 
 
 class Mute(_Frozen):
@@ -119,13 +118,19 @@ class Mute(_Frozen):
         if time is None:
             return False  # an end was set, and nobody can say that it is not over
         if not isinstance(until, datetime):
-            tomorrow = datetime(until.year, until.month, until.day, tzinfo=zone) + timedelta(days=1)
-            return time < tomorrow
+            return time.astimezone(zone).date() <= until
         return time <= (until if until.tzinfo else until.replace(tzinfo=zone))
 
 
 def _fits(pattern: str, value: str) -> bool:
     return not pattern or (bool(value) and fnmatchcase(value, pattern))
+
+
+def _concrete(rules: tuple[type[Rule], ...]) -> tuple[type[Rule], ...]:
+    for rule in rules:
+        if missing := sorted(getattr(rule, "__abstractmethods__", ())):
+            raise ValueError(f"{rule.__name__} lacks the method {' and '.join(missing)}")
+    return rules
 
 
 class Settings(_Frozen):
@@ -134,7 +139,7 @@ class Settings(_Frozen):
     CHANNELS: tuple[Channel, ...] = ()
     PRESET: Literal["standard", "security", "iam-user", "compliance"] = "standard"
     RULES: dict[str, dict[str, Any]] = {}
-    CUSTOM_RULES: tuple[type[Rule], ...] = ()
+    CUSTOM_RULES: Annotated[tuple[type[Rule], ...], AfterValidator(_concrete)] = ()
     MUTES: tuple[Mute, ...] = ()
     TIMEZONE: Annotated[str, AfterValidator(_zone_name)] = "UTC"
     ACCOUNTS: dict[str, str] = {}
@@ -227,16 +232,22 @@ def _run(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
+        return module
     except ConfigError:
         raise
     except Exception as error:  # it is the user's code: anything may come out of it
-        where = f" line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        # The error's text may quote the line, and the line may hold a secret.
-        detail = f": {error}" if isinstance(error, ImportError | NameError) else ""
-        raise ConfigError(
-            f"{path.name}{where} does not run: {type(error).__name__}{detail}"
-        ) from None
-    return module
+        # Neither its text nor the lines around it may be shown: they may hold a secret.
+        problem = f"does not run: {type(error).__name__}{_where(error, path)}"
+    raise ConfigError(f"{path.name} {problem}")  # out here, where no context hangs on it
+
+
+def _where(error: Exception, path: Path) -> str:
+    """The line of configs.py that an error came from, and the module that one could not find."""
+    line = error.lineno if isinstance(error, SyntaxError) else None
+    for frame in extract_tb(error.__traceback__):
+        line = frame.lineno if frame.filename == str(path) else line
+    module = f" ({error.name})" if isinstance(error, ModuleNotFoundError) and error.name else ""
+    return f"{module} in line {line}" if line else module
 
 
 def _from_module(module: ModuleType) -> dict[str, Any]:
@@ -289,12 +300,18 @@ def _channels(
 ) -> tuple[Channel, ...]:
     entries = list(value) if isinstance(value, list | tuple) else [value]
     channels: list[Channel] = []
-    given = {entry.get("name") for entry in entries if isinstance(entry, dict)}
+    given = [entry.get("name") for entry in entries if isinstance(entry, dict)]
     taken = {name for name in given if isinstance(name, str)}
     for number, entry in enumerate(entries):
         where = f"CHANNELS[{number}]"
         if isinstance(entry, str):
             entry = {"type": _type_of(entry), "url": entry}
+            if entry["type"] not in types:
+                known = ", ".join(sorted(types))
+                raise ConfigError(
+                    f"{where} is a URL of {entry['type']}, which trailbell cannot post to;"
+                    f" known types are: {known}"
+                )
         if not isinstance(entry, dict):
             raise ConfigError(f"{where} must be a webhook URL or a dict with a type")
         kind = str(entry.get("type", ""))

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # frozen would double the cost of making one
 class Text:
-    """Words of ours with values of theirs between them."""
+    """Words of ours with values of theirs between them. Never changed once it is made."""
 
     words: tuple[str, ...]
     """One more than the values: words[0] value[0] words[1] ..."""
@@ -43,18 +43,24 @@ def say(template: str, *values: object) -> Text:
     >>> str(say("{} signed in", say("the root user")))
     'The root user signed in'
     """
-    words = template.split("{}")
-    if len(words) != len(values) + 1:
-        raise ValueError(f"{template!r} has {len(words) - 1} places for {len(values)} values")
-    text = Text((words[0],))
-    for value, after in zip(values, words[1:], strict=True):
-        part = getattr(value, "phrase", value)
-        if not isinstance(part, Text):
-            part = Text(("", ""), (str(part),))
-        text = text + part + Text((after,))
-    if not words[0] and text.words[0]:  # a sentence that begins with a spliced phrase of ours
-        text = Text((text.words[0][0].upper() + text.words[0][1:], *text.words[1:]), text.values)
-    return text
+    parts = template.split("{}")
+    if len(parts) != len(values) + 1:
+        raise ValueError(f"{template!r} has {len(parts) - 1} places for {len(values)} values")
+    words = [parts[0]]
+    literal: list[str] = []
+    for value, after in zip(values, parts[1:], strict=True):
+        phrase = getattr(value, "phrase", value)
+        if isinstance(phrase, Text):
+            words[-1] += phrase.words[0]
+            words += phrase.words[1:]
+            literal += phrase.values
+            words[-1] += after
+        else:
+            literal.append(str(phrase))
+            words.append(after)
+    if not parts[0] and words[0]:  # a sentence that begins with a spliced phrase of ours
+        words[0] = words[0][0].upper() + words[0][1:]
+    return Text(tuple(words), tuple(literal))
 
 
 def join(separator: str, texts: list[Text]) -> Text:

@@ -40,7 +40,7 @@ def test_good_settings(run: Run) -> None:
         ("PRESET = 'all'", "PRESET"),
         ("MUTES = [{'actor': 'x'}]", "MUTES[0].reason"),
         ("MUTES = [{'reason': 'x'}]", "MUTES[0]"),
-        ("def f(:", "configs.py line 1 does not run: SyntaxError"),
+        ("def f(:", "configs.py does not run: SyntaxError in line 1"),
     ],
 )
 def test_a_wrong_setting(run: Run, settings: str, words: str) -> None:

@@ -32,8 +32,9 @@ MARKS = {
     Severity.HIGH: "🟧",
     Severity.MEDIUM: "🟨",
     Severity.LOW: "⬜",
-    Severity.INFO: "⬜",
+    Severity.INFO: "🟦",
 }
+LINE_LIMIT = 1000  # characters of one sentence: a title, a line
 VALUE_LIMIT = 300  # characters of one value; a name in IAM ends at 64, an ARN at 2,048
 MORE = "…"
 UNSEEN = re.compile(
@@ -44,7 +45,7 @@ UNSEEN = re.compile(
 CONTROL = re.compile("[\x00-\x20\x7f-\x9f\u2028\u2029]+")
 SURROGATE = re.compile("[\ud800-\udfff]")
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
 REFERENCES = ("env:", "ssm:", "secretsmanager:")
 
 
@@ -73,14 +74,14 @@ def web_address(secret: SecretStr) -> SecretStr:
     url = literal(secret)
     if url is None:
         return secret
-    if not re.fullmatch(r"[\x21-\x7e]+", url):
+    if not re.fullmatch(r"[\x21-\x5b\x5d-\x7e]+", url):  # printable ASCII, no backslash
         raise ValueError("is no URL: it holds spaces or other characters that a URL cannot")
     try:
         parts = urlsplit(url)
-        host = parts.hostname or ""
+        host, _ = parts.hostname or "", parts.port  # a wrong port raises
     except ValueError:
         raise ValueError("is no URL") from None
-    local = parts.scheme == "http" and host in LOOPBACK
+    local = parts.scheme == "http" and bool(LOOPBACK.fullmatch(host))
     if not host or (parts.scheme != "https" and not local):
         raise ValueError("must begin with https:// (plain http only to this machine)")
     if len(parts.path) < 2:
@@ -150,7 +151,7 @@ class Answer(NamedTuple):
 
     status: int
     text: str
-    """At most 1,000 characters."""
+    """At most 64 kB of it."""
     retry_after: float | None
     """Seconds, from the header."""
 
@@ -177,7 +178,7 @@ def post_json(
         problem = type(error).__name__  # its text and its context hold the URL
     if problem:  # raised out here, where no context hangs on it
         raise ChannelError(f"no answer ({problem})", Verdict.TRANSIENT)
-    text = response.data.decode("utf-8", "replace")[:1000]
+    text = response.data[: 1 << 16].decode("utf-8", "replace")
     return Answer(response.status, text, retry_after(response.headers.get("Retry-After")))
 
 
@@ -203,7 +204,7 @@ def retry_after(header: str | None, now: float | None = None) -> float | None:
         return float(header)
     try:
         date = parsedate_to_datetime(header).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(0.0, date - (time() if now is None else now))
 
@@ -215,8 +216,9 @@ def clean(value: str, limit: int = VALUE_LIMIT) -> str:
     'admingnp.exe'
     """
     value = value[: 4 * limit]  # a document of 90 KB is not worth cleaning whole
-    value = CONTROL.sub(" ", SURROGATE.sub("�", UNSEEN.sub("", value))).strip()
-    return cut(value, limit) or "(empty)"
+    if not (value.isascii() and value.isprintable()):  # nearly always it is
+        value = CONTROL.sub(" ", SURROGATE.sub("�", UNSEEN.sub("", value)))
+    return cut(value.strip(), limit) or "(empty)"
 
 
 def cut(text: str, limit: int) -> str:
@@ -227,20 +229,29 @@ def cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1].rstrip() + MORE
 
 
-def spans(text: Text, limit: int = VALUE_LIMIT) -> Iterator[tuple[str, bool]]:
-    """The pieces of a sentence and whether each is a value; no piece is empty."""
+def spans(
+    text: Text, limit: int = VALUE_LIMIT, total: int = LINE_LIMIT
+) -> Iterator[tuple[str, bool]]:
+    """The pieces of a sentence and whether each is a value; no piece is empty.
+
+    :param limit: characters of one value.
+    :param total: characters of all pieces; what is beyond is cut.
+    """
     for words, value in zip(text.words, (*text.values, None), strict=True):
-        if words:
-            yield words, False
-        if value is not None:
-            yield clean(value, limit), True
+        for piece, is_value in ((words, False), (value, True)):
+            if (not piece and not is_value) or piece is None or total <= 0:
+                continue
+            shown = cut(clean(piece, limit) if is_value else piece, total)
+            total -= len(shown)
+            yield shown, is_value
 
 
 def headline(message: Message) -> str:
     """Mark, severity and count: how bad, in a sign and a word. "" where nothing happened."""
     if message.severity is None:
         return ""
-    times = f" ×{message.count:,}" if message.count > 1 else ""
+    # A message of counts has no rule, and says its number in the title.
+    times = f" ×{message.count:,}" if message.count > 1 and message.rule else ""
     return f"{MARKS[message.severity]} {str(message.severity).upper()}{times}"
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, ClassVar, Literal
 
 import urllib3
@@ -10,7 +9,7 @@ from trailbell.channels.base import (
     Channel,
     Secret,
     by_status,
-    cut,
+    clean,
     headline,
     one_line,
     post_json,
@@ -22,7 +21,8 @@ from trailbell.model import Message, Text
 
 # https://docs.slack.dev/reference/block-kit/composition-objects/text-object
 TEXT_LIMIT = 3000  # characters, after escaping
-NOTIFICATION_LIMIT = 1000  # characters; a phone shows about the first 100
+NOTIFICATION_LIMIT = 500  # characters before escaping; a phone shows about the first 100
+BLANK: list[dict[str, Any]] = []
 SHORT = 100  # characters of a value in it
 NO_UNFURL = {"unfurl_links": False, "unfurl_media": False}
 # Our formatting is at fault: the same alert goes again as plain text.
@@ -35,7 +35,24 @@ REPAIRABLE = {
     "too_many_attachments",
     "msg_too_long",
 }
-ERROR_WORD = re.compile(r"[a-z_]{2,60}")
+KNOWN = REPAIRABLE | {
+    "action_prohibited",
+    "channel_is_archived",
+    "channel_not_found",
+    "invalid_token",
+    "no_active_hooks",
+    "no_service",
+    "no_service_id",
+    "no_team",
+    "posting_to_general_channel_denied",
+    "ratelimited",
+    "rate_limited",
+    "rollup_error",
+    "team_disabled",
+    "user_not_found",
+}
+"""What Slack says. Other words are not repeated: a proxy's page may quote the URL.
+https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors"""
 
 
 class Slack(Channel):
@@ -51,10 +68,11 @@ class Slack(Channel):
         top = [_text(headline(message), bold=True)] if message.severity else []
         if message.place:
             top += [_text(" · ", bold=True), *_spans(message.place, bold=True)]
-        lines = [top, _spans(message.title, bold=True), _spans(message.what)]
-        lines += [_labelled(line.label, line.text) for line in message.lines]
+        head = [top, _spans(message.title, bold=True), _spans(message.what)]
+        facts = [_labelled(line.label, line.text) for line in message.lines]
         if message.check_first:
-            lines.append(_labelled("Check first", Text((message.check_first,))))
+            facts.append(_labelled("Check first", Text((message.check_first,))))
+        lines = [line for line in head if line] + ([BLANK, *facts] if facts else [])
         section = {"type": "rich_text_section", "elements": _fitting(lines)}
         blocks: list[dict[str, Any]] = [{"type": "rich_text", "elements": [section]}]
         if footer := _footer(message):
@@ -82,7 +100,7 @@ class Slack(Channel):
                 return
             # A proxy, or a URL that is not Slack's, can answer 200 too.
             raise ChannelError("HTTP 200, but the answer is not Slack's 'ok'", Verdict.TRANSIENT)
-        word = word if ERROR_WORD.fullmatch(word) else ""  # a proxy's page may quote the URL
+        word = word if word in KNOWN else ""
         verdict = by_status(answer.status)
         if answer.status == 400 and word in REPAIRABLE:
             verdict = Verdict.REPAIRABLE
@@ -92,23 +110,21 @@ class Slack(Channel):
 
 def _notification(message: Message) -> str:
     """What a phone shows before the message is opened, and a screen reader reads: mrkdwn."""
-    text = ""
-    for piece, is_value in spans(one_line(message), SHORT):
-        more = _code(piece) if is_value else _escape(piece)
-        if len(text) + len(more) > NOTIFICATION_LIMIT:
-            return f"{text.rstrip()}…"
-        text += more
-    return text
+    return "".join(
+        _code(piece) if is_value else _escape(piece)
+        for piece, is_value in spans(one_line(message), SHORT, NOTIFICATION_LIMIT)
+    )
 
 
 def _fitting(lines: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """The lines that fit, each whole."""
+    """The lines that fit, each whole; the first always do."""
     elements: list[dict[str, Any]] = []
     left = TEXT_LIMIT
     for line in lines:
-        left -= sum(len(_escape(element["text"])) for element in line) + 1
-        if line and left >= 0:
+        length = sum(len(element["text"]) for element in line) + 1
+        if length <= left:
             elements += [_text("\n"), *line] if elements else line
+            left -= length
     return elements
 
 
@@ -130,7 +146,7 @@ def _text(text: str, **style: bool) -> dict[str, Any]:
 
 
 def _footer(message: Message) -> str:
-    """Rule and links. Ids and URLs in it were checked where they were made."""
+    """Rule and links; an id that is in no link stands there as it is."""
     parts = [f"`{message.rule}`"] if message.rule else []
     linked = {link.event for link in message.links}
     links = [f"<{_escape(link.url)}|{_escape(link.label)}>" for link in message.links]
@@ -138,8 +154,8 @@ def _footer(message: Message) -> str:
         parts.append(f"first events: {' '.join(links)}")
     else:
         parts += links
-    parts += [_code(event) for event in message.events if event not in linked]
-    return cut(" · ".join(parts), TEXT_LIMIT)
+    parts += [_code(clean(event, SHORT)) for event in message.events if event not in linked]
+    return " · ".join(parts)
 
 
 def _mrkdwn(text: Text) -> str:

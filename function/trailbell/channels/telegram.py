@@ -1,20 +1,20 @@
 from __future__ import annotations
 
-import json
 import re
 from html import escape
 from typing import Annotated, Any, ClassVar, Literal
 
 import urllib3
 from pydantic import AfterValidator, Field, SecretStr
+from pydantic_core import from_json
 
 from trailbell.channels.base import (
+    LINE_LIMIT,
     MORE,
     Answer,
     Channel,
     Secret,
     by_status,
-    cut,
     literal,
     one_line,
     plain,
@@ -27,7 +27,8 @@ from trailbell.model import Message, Text, say
 
 # Characters after the entities are parsed: https://core.telegram.org/bots/api#sendmessage
 TEXT_LIMIT = 4096
-TOKEN = re.compile(r"\d+:[A-Za-z0-9_-]{35}")
+PLAIN_WORD = re.compile(r"[A-Za-z',.:]{1,15}")
+TOKEN = re.compile(r"[0-9]+:[A-Za-z0-9_-]{35}")
 
 
 def token_form(secret: SecretStr) -> SecretStr:
@@ -81,19 +82,22 @@ class Telegram(Channel):
         token = self.token.get_secret_value()
         answer = post_json(f"{self.api_url}/bot{token}/sendMessage", body, http, timeout)
         said = _object(answer)
-        if answer.status == 200 and said.get("ok", True):
-            return
-        description = str(said.get("description", "")).replace(token, MORE)
+        if answer.status == 200:
+            if said.get("ok") or not answer.text:
+                return
+            # A proxy, or a URL that is not Telegram's, can answer 200 too.
+            raise ChannelError("HTTP 200, but the answer is not Telegram's", Verdict.TRANSIENT)
+        description = str(said.get("description", ""))
         parameters = said.get("parameters")
         parameters = parameters if isinstance(parameters, dict) else {}
         verdict, change = by_status(answer.status), None
-        wait = parameters.get("retry_after")
         if answer.status == 400:
             verdict, change = _repair(description.lower(), parameters)
+        wait = parameters.get("retry_after")
         raise ChannelError(
-            f"HTTP {answer.status} {description[:100]}".rstrip(),
+            f"HTTP {answer.status} {_told(description)}".rstrip(),
             verdict,
-            retry_after=float(wait) if isinstance(wait, int | float) else answer.retry_after,
+            retry_after=_seconds(wait, answer.retry_after),
             change=change,
         )
 
@@ -109,9 +113,21 @@ def _repair(description: str, parameters: dict[str, Any]) -> tuple[Verdict, dict
     return Verdict.PERMANENT, None
 
 
+def _seconds(value: object, otherwise: float | None) -> float | None:
+    if isinstance(value, int | float) and 0 <= value < 1e6:
+        return float(value)
+    return otherwise
+
+
+def _told(description: str) -> str:
+    """What of an error's description may be repeated: plain words. A proxy may quote the URL."""
+    words = description[:200].split()
+    return " ".join(word if PLAIN_WORD.fullmatch(word) else MORE for word in words)[:100]
+
+
 def _object(answer: Answer) -> dict[str, Any]:
     try:
-        said = json.loads(answer.text)
+        said = from_json(answer.text)
     except ValueError:
         return {}
     return said if isinstance(said, dict) else {}
@@ -127,10 +143,10 @@ def _lines(message: Message) -> list[Parts]:
     if message.what:
         lines.append([(message.what, "")])
     for line in message.lines:
-        label = f"{line.label}: " if line.label else ""
-        lines.append([(Text((label,)) + line.text, "")])
+        label: Parts = [(Text((f"{line.label}:",)), "b"), (say(" "), "")] if line.label else []
+        lines.append([*label, (line.text, "")])
     if message.check_first:
-        lines.append([(Text((f"Check first: {message.check_first}",)), "")])
+        lines.append([(say("Check first:"), "b"), (Text((f" {message.check_first}",)), "")])
     footer: Parts = [(say("{}", message.rule), "")] if message.rule else []
     linked = {link.event for link in message.links}
     ends: Parts = [(Text((link.label,)), link.url) for link in message.links]
@@ -169,10 +185,7 @@ def _line(parts: Parts, limit: int) -> tuple[str, int]:
     """A line's HTML, and its length as Telegram counts: in characters, without the tags."""
     html, length = "", 0
     for text, tag in parts:
-        for piece, is_value in spans(text):
-            if length >= limit:
-                return html, length
-            piece = cut(piece, limit - length)
+        for piece, is_value in spans(text, total=min(limit - length, LINE_LIMIT)):
             length += len(piece)
             shown = escape(piece, quote=False)
             if is_value:

@@ -37,8 +37,8 @@ def slack(payload: Mapping[str, Any], time: str = "") -> Markup:
     """The body of an incoming webhook as a message in a channel."""
     return Markup(
         '<article class="slack-message"><div class="slack-icon">{}</div><div class="slack-main">'
-        '<p class="slack-head"><b>trailbell</b> <span class="slack-badge">APP</span> <time>{}</time>'
-        "</p>{}</div></article>"
+        '<p class="slack-head"><b>trailbell</b> <span class="slack-badge">APP</span>'
+        " <time>{}</time></p>{}</div></article>"
     ).format(BELL, time, slack_body(payload))
 
 
@@ -70,14 +70,14 @@ def mrkdwn(text: object) -> Markup:
     """
     text, html, end = str(text or ""), Markup(""), 0
     for match in MRKDWN.finditer(text):
-        html += _unescaped(text[end : match.start()])
+        html += escape(_decoded(text[end : match.start()]))
         end = match.end()
         for tag in ("pre", "code", "b", "i"):
             if match[tag] is not None:
-                html += Markup("<{0}>{1}</{0}>").format(Markup(tag), _unescaped(match[tag]))
+                html += _tagged(tag, escape(_decoded(match[tag])))
         if url := match["url"]:
-            html += link(str(Markup(url).unescape()), _unescaped(match["label"] or url))
-    return html + _unescaped(text[end:])
+            html += link(_decoded(url), escape(_decoded(match["label"] or url)))
+    return html + escape(_decoded(text[end:]))
 
 
 def telegram_html(text: str) -> Markup:
@@ -110,8 +110,8 @@ def _block(block: dict[str, Any]) -> Markup:
         return Markup('<div class="slack-context">{}</div>').format(Markup(" ").join(parts))
     texts = [block.get("text"), *_list(block.get("fields"))]
     name = "header" if kind == "header" else "text"
-    parts = (_text_object(text) for text in texts if text)
-    return Markup('<div class="slack-{}">{}</div>').format(name, Markup("\n").join(parts))
+    shown = Markup("\n").join(_text_object(text) for text in texts if text)
+    return Markup('<div class="slack-{}">{}</div>').format(name, shown)
 
 
 def _text_object(text: object) -> Markup:
@@ -147,7 +147,7 @@ def _inline(element: object) -> Markup:
         html = Markup("[{}]").format(kind)
     for name, tag in reversed(STYLES.items()):
         if isinstance(style, dict) and style.get(name):
-            html = Markup("<{0}>{1}</{0}>").format(Markup(tag), html)
+            html = _tagged(tag, html)
     return html
 
 
@@ -155,9 +155,14 @@ def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _unescaped(text: str) -> Markup:
+def _decoded(text: str) -> str:
     """Slack knows these three only, each once."""
-    return escape(text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def _tagged(tag: str, inside: Markup) -> Markup:
+    """Inside a tag; the tag is one of ours."""
+    return Markup("<{0}>{1}</{0}>").format(tag, inside)
 
 
 class _Telegram(HTMLParser):
@@ -169,20 +174,20 @@ class _Telegram(HTMLParser):
 
     def result(self) -> Markup:
         while self._open:
-            self._html += Markup(self._open.pop()[1])
+            self._html += Markup(self._open.pop()[1])  # noqa: S704  a tag of the list
         return self._html
 
     def handle_starttag(self, tag: str, attrs: Iterable[tuple[str, str | None]]) -> None:
         if tag == "a":
-            empty = Markup("\0")
-            start, _, end = link(dict(attrs).get("href") or "", empty).partition("\0")
+            whole = str(link(dict(attrs).get("href") or "", Markup("\0")))
+            start, _, end = whole.partition("\0")
         elif tag in TELEGRAM_TAGS:
             start, end = f"<{TELEGRAM_TAGS[tag]}>", f"</{TELEGRAM_TAGS[tag]}>"
         else:
             self.handle_data(self.get_starttag_text() or "")
             return
         self._html += Markup(start)  # noqa: S704  a tag of the list, or a link that is escaped
-        self._open.append((tag, str(end)))
+        self._open.append((tag, end))
 
     def handle_startendtag(self, tag: str, attrs: Iterable[tuple[str, str | None]]) -> None:
         self.handle_data(self.get_starttag_text() or "")

@@ -133,7 +133,12 @@ def _card(post: Post, look: str) -> list[Text]:
             about.append(line[len("From ") :])
         elif line.plain.startswith("Check first "):
             checks.append(line)
-    return [Text(headline.plain, look), *title, *([Text(" · ").join(about)] if about else []), *checks]
+    return [
+        Text(headline.plain, look),
+        *title,
+        *([Text(" · ").join(about)] if about else []),
+        *checks,
+    ]
 
 
 def _line(post: Post, label: str) -> str:

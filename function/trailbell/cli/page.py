@@ -77,9 +77,7 @@ class Day:
     def bars(self) -> list[tuple[float, float]]:
         """Records of each half hour: percent of the day, share of the highest."""
         halves = Counter(_minute(_time(record)) // 30 for record in self.records)
-        return [
-            (half * 100 / 48, count / max(halves.values())) for half, count in halves.items()
-        ]
+        return [(half * 100 / 48, count / max(halves.values())) for half, count in halves.items()]
 
     @property
     def hours(self) -> list[tuple[float, str]]:

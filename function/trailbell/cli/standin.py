@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self
 
 SLACK, TELEGRAM = "slack", "telegram"
 WEBHOOK = "/services/T0000000/B0000000/recorded-day"
-TOKEN = "123456789:" + "recorded_day_" * 2 + "123456789"  # noqa: S105  made up, in a token's form
+TOKEN = "123456789:" + "recorded_day_" * 2 + "123456789"
 SEND = f"/bot{TOKEN}/sendMessage"
 CHAT = -1001234567890
 
@@ -59,6 +59,9 @@ class StandIn:
     def __exit__(self, *error: object) -> None:
         self._server.shutdown()
         self._thread.join()
+        self.close()
+
+    def close(self) -> None:
         self._server.server_close()
 
     @property

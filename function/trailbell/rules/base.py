@@ -51,9 +51,11 @@ class Rule(ABC):
     id: ClassVar[str]
     severity: ClassVar[Severity]
     actions: ClassVar[tuple[str, ...]] = ()
-    """The actions it wants to see, as ``iam:CreateAccessKey``; empty means every event."""
+    """The actions it wants to see, as ``iam:CreateAccessKey``."""
+    identities: ClassVar[tuple[str, ...]] = ()
+    """Types of callers whose every event it wants to see, as ``Root``; beside its actions."""
     gate: ClassVar[str] = ""
-    """For a rule without actions: a text that each record which it may want contains."""
+    """A rule with neither sees every event that contains this text; empty means every event."""
     failed_calls: ClassVar[FailedCalls] = "report-same"
     """What becomes of a call that failed. The "-lower" ones ring one step less severe;
     "denied-lower" keeps refused calls and drops mistakes, such as a name that does not exist."""

@@ -29,7 +29,7 @@ class IamUserActivity(Rule):
 
     id = "iam-user-activity"
     severity = Severity.INFO
-    gate = '"IAMUser"'
+    identities = ("IAMUser",)
     gives_way = True
     many = "called AWS"
     attack = "T1078.004"

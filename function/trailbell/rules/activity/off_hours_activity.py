@@ -117,13 +117,13 @@ class OffHoursActivity(Rule):
         time, why = self.local(event), self.why(event)
         if time is None or why is None:  # asked of an event that did not match
             return deed(event)
-        return deed(event) + say(" {}, at {}", why, time.strftime("%H:%M %Z"))
+        return deed(event) + say(" {}, at {}", why, Text((time.strftime("%H:%M %Z"),)))
 
     def details(self, event: Event) -> tuple[Line, ...]:
         if self.start == self.end:
             return ()
-        hours = say("{} to {}", f"{self.end % 24:02}:00", f"{self.start or 24:02}:00")
-        return (Line("Working hours", hours),)
+        hours = f"{self.end % 24:02}:00 to {self.start or 24:02}:00"
+        return (Line("Working hours", Text((hours,))),)
 
     @staticmethod
     def examples() -> Iterator[Rings | Quiet]:

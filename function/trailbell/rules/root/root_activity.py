@@ -25,7 +25,8 @@ class RootActivity(Rule):
 
     id = "root-activity"
     severity = Severity.HIGH
-    gate = 'Root"'  # ends "Root", the identity, and "AssumeRoot", the call
+    actions = ("sts:AssumeRoot",)
+    identities = ("Root",)
     failed_calls = "report-lower"
     check_first = "Ask the keeper of the root mailbox which task this was. Nobody knows? Lock root."
     many = "called AWS"

@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+import pytest
+import urllib3
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+import judges
+from fakes import CHAT, TOKEN, Act, Answer, receiving
+from trailbell import channels
+from trailbell.channels.base import (
+    VALUE_LIMIT,
+    Channel,
+    by_status,
+    clean,
+    cut,
+    find,
+    headline,
+    post_json,
+    retry_after,
+    spans,
+)
+from trailbell.errors import ChannelError, Verdict
+from trailbell.model import Message, Severity, Text, say
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "slack": {"url": "https://hooks.slack.com/services/x"},
+    "telegram": {"token": TOKEN, "chat_id": CHAT},
+    "stdout": {},
+}
+KINDS = find(channels)
+
+
+def test_every_channel_is_tested() -> None:
+    """A channel that is dropped in needs an entry here, and gets the contract below."""
+    assert set(SETTINGS) == set(KINDS)
+
+
+@pytest.fixture(params=sorted(KINDS))
+def channel(request: pytest.FixtureRequest) -> Channel:
+    return KINDS[request.param]()(type=request.param, name="x", **SETTINGS[request.param])
+
+
+class TestContract:
+    """What holds for each channel."""
+
+    def test_renders_the_same_twice(self, channel: Channel) -> None:
+        """Rendering is pure: same message, same body."""
+        message = Message(Severity.HIGH, say("{} did it", "mallory"), rule="a-rule")
+
+        assert channel.render(message) == channel.render(message)
+        assert channel.render_plain(message) == channel.render_plain(message)
+
+    def test_tells_everything_plain_too(self, channel: Channel) -> None:
+        """The plain form tells what the formatted one tells."""
+        message = Message(
+            Severity.HIGH,
+            say("{} did it", "mallory"),
+            place=say("{}", "111122223333"),
+            what=say("{} succeeded", "iam:CreateUser"),
+            check_first="Look there.",
+            rule="a-rule",
+            events=("event-1",),
+            count=1_500,
+        )
+        for body in (channel.render(message), channel.render_plain(message)):
+            for part in ("HIGH ×1,500", "mallory", "111122223333", "iam:CreateUser",
+                         "Look there.", "a-rule", "event-1"):  # fmt: skip
+                assert part in str(body)
+
+    def test_message_about_no_event(self, channel: Channel) -> None:
+        """A message of our own has no severity, and is not empty."""
+        message = Message(None, say("Test from trailbell: nothing happened"))
+
+        for body in (channel.render(message), channel.render_plain(message)):
+            assert "Test from trailbell: nothing happened" in str(body)
+            assert "NONE" not in str(body).upper().replace("NONE,", "")
+
+    def test_hides_its_secrets(self, channel: Channel) -> None:
+        """A channel may be printed."""
+        assert "services/x" not in f"{channel!r}{channel}{channel.model_dump_json()}"
+        assert TOKEN not in f"{channel!r}{channel}{channel.model_dump_json()}"
+
+    def test_help(self, channel: Channel) -> None:
+        """A channel says in one line what it takes."""
+        assert channel.model_fields_set
+        assert f'"type": "{channel.type}"' in channel.help
+        assert "\n" not in channel.help
+
+
+@given(st.text() | st.sampled_from(judges.HOSTILE), st.integers(1, 400))
+def test_clean(value: str, limit: int) -> None:
+    """A cleaned value is one line of visible characters within the limit, and stays as it is."""
+    shown = clean(value, limit)
+
+    assert shown == "(empty)" or len(shown) <= limit
+    assert shown.strip()
+    for char in shown:
+        assert unicodedata.category(char) not in ("Cc", "Zl", "Zp", "Cs")
+        assert char not in judges.BIDI
+    assert clean(shown, max(limit, 7)) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("", "(empty)"),
+        (" \t\r\n", "(empty)"),
+        ("\N{ZERO WIDTH SPACE}", "(empty)"),
+        ("a\nb", "a b"),
+        ("a\N{ZERO WIDTH JOINER}b", "ab"),
+        ("a\x1b[31mb", "a [31mb"),
+        ("a\ud800b", "a\N{REPLACEMENT CHARACTER}b"),
+        ("a" * 300, "a" * 300),
+        ("a" * 301, "a" * 299 + "\N{HORIZONTAL ELLIPSIS}"),
+        ("\N{ZERO WIDTH SPACE}" * 300 + "admin", "admin"),
+        ("<b>&amp;", "<b>&amp;"),
+    ],
+)
+def test_clean_values(value: str, shown: str) -> None:
+    """What is invisible goes, what is long is cut, markup is left to the channel."""
+    assert clean(value) == shown
+
+
+@given(st.text(), st.integers(1, 50))
+def test_cut(text: str, limit: int) -> None:
+    """A text that is cut ends with an ellipsis; one that fits is left alone."""
+    shown = cut(text, limit)
+
+    assert len(shown) <= limit
+    assert shown == text or shown.endswith("\N{HORIZONTAL ELLIPSIS}")
+
+
+def test_spans() -> None:
+    """Words and values stay apart, values are cleaned, and no piece is empty."""
+    pieces = list(spans(say("{} did {}{}", "a\nb", "", "x" * 500)))
+
+    assert pieces == [
+        ("a b", True),
+        (" did ", False),
+        ("(empty)", True),
+        ("x" * (VALUE_LIMIT - 1) + "\N{HORIZONTAL ELLIPSIS}", True),
+    ]
+    assert list(spans(Text(("",)))) == []
+
+
+@pytest.mark.parametrize("severity", Severity)
+def test_headline(severity: Severity) -> None:
+    """A severity is told in a sign and a word, and a count where there is more than one."""
+    assert str(severity).upper() in headline(Message(severity, say("x")))
+    assert headline(Message(severity, say("x"), rule="a-rule", count=12_345)).endswith(" ×12,345")
+    assert "×" not in headline(Message(severity, say("x"), count=1))
+
+
+@given(
+    st.text() | st.from_regex(r"[A-Z][a-z]{2}, \d{1,25} Jan \d{1,25} \d\d:\d\d:\d\d [+-]\d{1,25}")
+)
+@example("Mon, 01 Jan 99999999999999999999 00:00:00 GMT")
+@example("Fri, 31 Dec 9999 23:59:59 -0000")
+def test_any_retry_after(header: str) -> None:
+    """Whatever a server sends, a wait is a number that is not negative, or none."""
+    wait = retry_after(header, now=0)
+
+    assert wait is None or wait >= 0
+
+
+@pytest.mark.parametrize(
+    ("header", "wait"),
+    [
+        (None, None),
+        ("", None),
+        ("0", 0),
+        ("30", 30),
+        (" 30 ", 30),
+        ("1.5", 1.5),
+        ("-1", None),
+        ("1e3", None),
+        ("soon", None),
+        ("Thu, 01 Jan 1970 00:01:00 GMT", 15),
+        ("Thursday, 01-Jan-70 00:01:00 GMT", 15),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
+    ],
+)
+def test_retry_after(
+    header: str | None, wait: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Retry-After is a number of seconds or a date, in the three spellings of HTTP."""
+    monkeypatch.setenv("TZ", "UTC")
+    assert retry_after(header, now=45) == wait
+
+
+@pytest.mark.parametrize(
+    ("verdict", "statuses"),
+    [
+        (Verdict.TRANSIENT, [408, 425, 429, 500, 502, 503, 504, 599]),
+        (Verdict.PERMANENT, [204, 301, 302, 400, 401, 403, 404, 410, 418]),
+    ],
+)
+def test_by_status(verdict: Verdict, statuses: list[int]) -> None:
+    """Busy and broken servers are worth another try; the rest is not."""
+    assert {by_status(status) for status in statuses} == {verdict}
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "text"),
+    [
+        ((200, {}, "ok"), 200, "ok"),
+        ((302, {"Location": "/other"}, ""), 302, ""),
+        ((404, {}, b"\xff"), 404, "\N{REPLACEMENT CHARACTER}"),
+        ((500, {}, "x" * 5000), 500, "x" * 5000),
+        ((500, {}, "x" * 500_000), 500, "x" * 65_536),
+    ],
+)
+def test_post_json(answer: Answer, status: int, text: str) -> None:
+    """One request, whatever the status; the answer's text is cut."""
+    with receiving([answer]) as receiver, urllib3.PoolManager() as http:
+        said = post_json(receiver.slack, {"a": "ü\ud800"}, http, urllib3.Timeout(5))
+
+    assert (said.status, said.text) == (status, text)
+    assert receiver.bodies == [{"a": "ü\ud800"}]
+
+
+def test_post_json_without_an_answer() -> None:
+    """No answer is an error that may pass, and nothing hangs on it."""
+    with (
+        receiving([Act.CLOSE]) as receiver,
+        urllib3.PoolManager() as http,
+        pytest.raises(ChannelError, match="no answer") as caught,
+    ):
+        post_json(receiver.slack, {}, http, urllib3.Timeout(5))
+
+    assert caught.value.verdict is Verdict.TRANSIENT
+    assert caught.value.__cause__ is caught.value.__context__ is None

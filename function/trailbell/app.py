@@ -26,6 +26,7 @@ from trailbell.rules.base import Rule
 from trailbell.rules.base import find as find_rules
 from trailbell.rules.presets import choose
 from trailbell.settings import Settings, gather, validated
+from trailbell.state.base import State
 
 log = logging.getLogger("trailbell")
 
@@ -40,10 +41,12 @@ Ring = dict[str, list[Group]]
 class Bell:
     """The road from records to messages; everything but decoding and posting is in here."""
 
-    def __init__(self, settings: Settings, chosen: Mapping[Rule, bool]) -> None:
+    def __init__(
+        self, settings: Settings, chosen: Mapping[Rule, bool], state: State | None
+    ) -> None:
         self.settings = settings
         self.rules = chosen
-        self.engine = Engine(rule for rule, runs in chosen.items() if runs)
+        self.engine = Engine((rule for rule, runs in chosen.items() if runs), state)
         zone = settings.zone
         self._mutes = [lambda alert, mute=mute: mute.hides(alert, zone) for mute in settings.MUTES]
 
@@ -145,8 +148,17 @@ def load_settings(
     return validated(raw, find_rules(rules), OWN, find_channels(channels), look_up)
 
 
-def bell(settings: Settings, *, everything: bool = False, only: Collection[str] = ()) -> Bell:
-    """The road for these settings, with the rules that they choose."""
+def bell(
+    settings: Settings,
+    *,
+    everything: bool = False,
+    only: Collection[str] = (),
+    state: State | None = None,
+) -> Bell:
+    """The road for these settings, with the rules that they choose.
+
+    :param state: the memory of the rules that look beyond one event; without one they are off.
+    """
     chosen = choose(
         find_rules(rules),
         settings.CUSTOM_RULES,
@@ -156,7 +168,7 @@ def bell(settings: Settings, *, everything: bool = False, only: Collection[str] 
         everything=everything,
         only=only,
     )
-    return Bell(settings, chosen)
+    return Bell(settings, chosen, state)
 
 
 def http_client() -> urllib3.PoolManager:

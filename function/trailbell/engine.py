@@ -11,6 +11,7 @@ from traceback import extract_tb
 
 from trailbell.model import Alert, Event, Line, Severity, Text, action_name, say
 from trailbell.rules.base import Rule, severity_named
+from trailbell.state.base import State
 
 UNREADABLE = "unreadable-record"
 RULE_ERROR = "rule-error"
@@ -30,20 +31,29 @@ EVENT_NAME = '"eventName"'
 class Engine:
     """The rules, indexed."""
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
-        self.rules = tuple(rules)
+    def __init__(self, rules: Iterable[Rule], state: State | None = None) -> None:
+        """
+        :param state: the memory; without one the rules that need it are off.
+        """
+        self.rules = tuple(rule for rule in rules if state or not rule.needs_state)
+        for rule in self.rules:
+            if state and rule.needs_state:
+                rule.state = state
         self._by_action: dict[str, tuple[Rule, ...]] = {}
         self._by_identity: dict[str, tuple[Rule, ...]] = {}
-        self._by_gate: dict[str, tuple[Rule, ...]] = {}
+        self._others = tuple(
+            rule for rule in self.rules if not rule.actions and not rule.identities
+        )
         for rule in self.rules:
             for action in rule.actions:
                 self._by_action[action] = (*self._by_action.get(action, ()), rule)
             for identity in rule.identities:
                 self._by_identity[identity] = (*self._by_identity.get(identity, ()), rule)
-            if not rule.actions and not rule.identities:
-                self._by_gate[rule.gate] = (*self._by_gate.get(rule.gate, ()), rule)
         self._names = frozenset(action.partition(":")[2] for action in self._by_action)
-        self._gates = tuple(self._by_gate)
+        # One search serves all rules behind the same gate.
+        own = [rule for rule in self._others if type(rule).may_want is not Rule.may_want]
+        self._gates = tuple({rule.gate: None for rule in self._others if rule not in own})
+        self._may_want = tuple(rule.may_want for rule in own)
 
     def wants(self, text: str) -> bool:
         """Whether any rule may want the record with this text, told without parsing it.
@@ -67,6 +77,9 @@ class Engine:
         for gate in self._gates:
             if gate in text:
                 return True
+        for may_want in self._may_want:
+            if may_want(text):
+                return True
         # An escape may spell a gate, a key or a name. One character is found ten times as fast.
         return "\\" in text and "\\u" in text
 
@@ -84,10 +97,9 @@ class Engine:
             text = event.message
             if "\\" in text and "\\u" in text:
                 text = ""  # an escape may spell a gate
-            for gate, rules in self._by_gate.items():
-                if not text or gate in text:
-                    for rule in rules:
-                        self._ask(rule, event, found)
+            for rule in self._others:
+                if not text or rule.may_want(text):
+                    self._ask(rule, event, found)
         return found
 
     def _ask(self, rule: Rule, event: Event, found: list[Alert]) -> None:

@@ -30,6 +30,7 @@ from trailbell.cli.common import (
 from trailbell.compose import Reader
 from trailbell.errors import PayloadError
 from trailbell.model import Alert, Event, Severity
+from trailbell.state.memory import MemoryState
 
 CHUNK = 500  # records that go through the rules together
 REMEMBERED = 100_000  # event ids, so that a record that was delivered twice counts once
@@ -54,7 +55,7 @@ def replay(
     """
     settings = settings_from(config)
     names = [name.strip() for name in only.split(",") if name.strip()]
-    bell = app.bell(settings, everything=all_rules, only=names)
+    bell = app.bell(settings, everything=all_rules, only=names, state=MemoryState())
     tally = Tally()
     reader = bell.reader()
     with _progress(files) as bar:

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Literal, Self, get_origin, get_type_hints
 from trailbell.errors import ConfigError
 from trailbell.model import Event, Line, Severity, Text, say
 from trailbell.names import nearest
+from trailbell.state.base import State
 
 FailedCalls = Literal["ignore", "only-failed", "report-lower", "denied-lower", "report-same"]
 ServiceCalls = Literal["keep", "drop-aws", "drop-automation"]
@@ -30,6 +31,8 @@ class Rings:
     title: str
     severity: Severity | None = None
     """Checked where it is named: most examples ring at the rule's own severity."""
+    before: tuple[Event, ...] = ()
+    """What happened before, for a rule that looks beyond one event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class Quiet:
 
     name: str
     event: Event
+    before: tuple[Event, ...] = ()
 
 
 class Rule(ABC):
@@ -74,6 +78,10 @@ class Rule(ABC):
     """Control of the CIS AWS Foundations Benchmark, by the benchmark's versions."""
     references: ClassVar[tuple[str, ...]] = ()
     since: ClassVar[str] = ""
+    needs_state: ClassVar[bool] = False
+    """Whether it looks beyond one event, at what ``state`` remembers."""
+    state: State
+    """Set before it is asked about events, where ``needs_state``."""
     fixed_severity: Severity | None = None
     """Set where a user fixed it in ``RULES``."""
 
@@ -84,6 +92,10 @@ class Rule(ABC):
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", getattr(cls, "id", "")):
             raise ConfigError(f"rule {cls.__name__}: the id must look like 'access-key-created'")
         cls.severity = severity_named(getattr(cls, "severity", None), f"rule {cls.id}: severity")
+
+    def may_want(self, text: str) -> bool:
+        """Whether it may want the record with this text; for rules without actions. No parsing."""
+        return self.gate in text
 
     @abstractmethod
     def match(self, event: Event) -> bool:

@@ -1,0 +1,1 @@
+"""What is remembered between events, and in AWS between invocations."""

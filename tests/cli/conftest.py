@@ -33,8 +33,12 @@ class _Stdin:
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
     """Runs a command line in an empty folder, without settings in the environment."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # of a rule that a test rewrites
 
     def run(*args: str, stdin: bytes = b"") -> Ran:
+        for name in [name for name in sys.modules if name.startswith("custom_rules")]:
+            del sys.modules[name]
         monkeypatch.setattr(sys, "argv", ["trailbell", *args])
         monkeypatch.setattr(sys, "stdin", _Stdin(stdin))
         with pytest.raises(SystemExit) as exit_:

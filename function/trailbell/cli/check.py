@@ -16,6 +16,7 @@ from trailbell import app
 from trailbell.channels.base import LOOPBACK, Channel, clean, literal
 from trailbell.cli.common import config_option, counted, format_option, print_json, settings_from
 from trailbell.errors import ConfigError
+from trailbell.examples import NO_EXAMPLES, wrong
 from trailbell.model import Message, say
 from trailbell.settings import Mute, Settings
 
@@ -43,11 +44,17 @@ def check(config: Path | None, post: bool, form: str) -> None:
     say_line(
         "ok", f"{running} of {counted(len(bell.rules), 'rule')} run (preset {settings.PRESET})"
     )
+    fine = True
+    for rule in bell.rules:
+        if type(rule) in settings.CUSTOM_RULES:
+            for line in wrong(rule):
+                fine = fine and line == NO_EXAMPLES
+                say_line("note" if line == NO_EXAMPLES else "problem", f"rule {rule.id} {line}")
     for channel in settings.CHANNELS:
         say_line("ok", f"channel {channel.name}{_filters(channel)}")
     for note in _notes(settings):
         say_line("note", note)
-    if post and not _post(settings, bell, say_line):
+    if (post and not _post(settings, bell, say_line)) or not fine:
         raise click.exceptions.Exit(1)
 
 

@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trailbell import app
+from trailbell import rules as shipped
 from trailbell.cli.common import (
     STYLES,
     config_option,
@@ -16,18 +17,23 @@ from trailbell.cli.common import (
     settings_from,
     stdout,
 )
-from trailbell.rules.base import Rule
+from trailbell.rules.base import ID, Rule, find
+
+TEMPLATE = (Path(__file__).parent / "new_rule.py.txt").read_text("utf-8")
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @config_option
 @format_option
-def rules(config: Path | None, form: str) -> None:
+@click.pass_context
+def rules(ctx: click.Context, config: Path | None, form: str) -> None:
     """The rules, and which of them run under the settings.
 
     A rule is switched off, given another severity or tuned under RULES in configs.py; JSON shows
-    each rule's tunables with their values.
+    each rule's tunables with their values. `trailbell rules new my-rule` begins one of your own.
     """
+    if ctx.invoked_subcommand is not None:
+        return
     settings = settings_from(config)
     chosen = app.bell(settings).rules
     if form == "json":
@@ -53,6 +59,41 @@ def rules(config: Path | None, form: str) -> None:
     console.print(table)
     running = sum(chosen.values())
     console.print(f"\n{counted(running, 'rule')} of {len(chosen)} run, preset {settings.PRESET}.")
+
+
+@rules.command()
+@click.argument("rule_id", metavar="ID")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=Path("custom_rules"),
+    show_default=True,
+    help="Where the file goes: beside configs.py for a rule of your own.",
+)
+def new(rule_id: str, folder: Path) -> None:
+    """Write a rule that works, with an event that rings and one that stays quiet.
+
+    ID looks like bucket-deleted. List the class under CUSTOM_RULES, then `trailbell check` runs
+    its examples.
+    """
+    if not ID.fullmatch(rule_id):
+        raise click.ClickException(f"{rule_id!r} is no id: it must look like 'bucket-deleted'")
+    if rule_id in find(shipped):
+        raise click.ClickException(f"there is a rule {rule_id} already: tune it under RULES")
+    name = rule_id.replace("-", "_")
+    class_name = rule_id.title().replace("-", "")
+    path = folder / f"{name}.py"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(TEMPLATE.replace("MyRule", class_name).replace("my-rule", rule_id))
+    except FileExistsError:
+        raise click.ClickException(f"{path} is there already") from None
+    except OSError as error:
+        raise click.ClickException(f"{path}: {error.strerror}") from None
+    click.echo(f"{path}\n\nList it in configs.py, then run `trailbell check`:\n")
+    click.echo(f"    from {folder.name}.{name} import {class_name}")
+    click.echo(f"    CUSTOM_RULES = [{class_name}]")
 
 
 def _described(rule: Rule, enabled: bool) -> dict[str, object]:

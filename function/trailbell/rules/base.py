@@ -18,6 +18,7 @@ from trailbell.model import Event, Line, Severity, Text, say
 from trailbell.names import nearest
 from trailbell.state.base import State
 
+ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
 FailedCalls = Literal["ignore", "only-failed", "report-lower", "denied-lower", "report-same"]
 ServiceCalls = Literal["keep", "drop-aws", "drop-automation"]
 
@@ -89,7 +90,7 @@ class Rule(ABC):
         super().__init_subclass__(**kwargs)
         if isabstract(cls) or cls.__dict__.get("abstract"):
             return
-        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", getattr(cls, "id", "")):
+        if not ID.fullmatch(getattr(cls, "id", "")):
             raise ConfigError(f"rule {cls.__name__}: the id must look like 'access-key-created'")
         cls.severity = severity_named(getattr(cls, "severity", None), f"rule {cls.id}: severity")
 

@@ -27,6 +27,7 @@ from trailbell.deliver import Deliverer
 from trailbell.model import Event, Group, Message
 from trailbell.rules.base import Rings, find
 from trailbell.settings import Settings
+from trailbell.state.memory import MemoryState
 from trailbell.testing import call, person, role, root, sign_in, user
 
 WEBHOOK = "/services/T024BE7LH/B0EXAMPLE1/s3cretWebhookPath00000000"
@@ -304,9 +305,18 @@ def _bell() -> app.Bell:
     return app.bell(Settings(), everything=True)
 
 
-def told(*events: Event, accounts: Mapping[str, str] | None = None) -> list[Message]:
-    """The messages that the rules make of the events: each alone, in a group, and as counts."""
-    alerts, _ = _bell().alerts(events)
+def told(
+    *events: Event, accounts: Mapping[str, str] | None = None, before: Iterable[Event] | None = None
+) -> list[Message]:
+    """The messages that the rules make of the events: each alone, in a group, and as counts.
+
+    :param before: what happened before, which rules remember; without it they have no memory.
+    """
+    bell = _bell()
+    if before is not None:
+        bell = app.bell(Settings(), everything=True, state=MemoryState())
+        bell.alerts(before)
+    alerts, _ = bell.alerts(events)
     reader = Reader(accounts=accounts or {}, request="8f5a3c1e", year=2026)
     groups = [Group.single(alert) for alert in alerts]
     groups += [Group((alert,) * 6) for alert in alerts]
@@ -318,7 +328,9 @@ def told(*events: Event, accounts: Mapping[str, str] | None = None) -> list[Mess
 def examples() -> dict[str, list[Message]]:
     """What the rules' own examples make, by the example's name."""
     return {
-        f"{rule_id}-{example.name}".replace(" ", "-"): told(example.event)
+        f"{rule_id}-{example.name}".replace(" ", "-"): told(
+            example.event, before=example.before if rule.needs_state else None
+        )
         for rule_id, rule in sorted(find(rules).items())
         for example in rule().examples()
         if isinstance(example, Rings)

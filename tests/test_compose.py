@@ -188,7 +188,10 @@ def flat(body: dict[str, Any]) -> str:
     lines = [f"notification: {body['text']}"]
     for block in body["blocks"]:
         if block["type"] == "rich_text":
-            lines += [_flat(part) for part in block["elements"]]
+            for part in block["elements"]:
+                text = _flat(part)
+                plain = part["type"] == "rich_text_section"
+                lines.append(text if plain else f"{part['type']}:\n{text}")
         else:
             lines += [f"{block['type']}: {one['text']}" for one in block["elements"]]
     return "\n".join(lines)
@@ -414,6 +417,36 @@ def test_check_first(severity: Severity) -> None:
     expected = "Look twice." if severity >= Severity.HIGH else ""
     assert single(event, severity=severity).check_first == expected
     assert several([alert(event, severity)] * 2).check_first == expected
+
+
+STOP = "aws iam update-access-key --user-name bob --access-key-id AKIAX --status Inactive"
+
+
+@pytest.mark.parametrize("severity", Severity)
+def test_commands(severity: Severity) -> None:
+    """First aid stands in the message about one high or critical alert."""
+    one = alert(call("iam:CreateUser"), severity, commands=(STOP,))
+
+    expected = (STOP,) if severity >= Severity.HIGH else ()
+    assert compose(Group.single(one), READER).commands == expected
+    assert several([one] * 2).commands == ()
+    assert several([one] * 2, rest=True).commands == ()
+
+
+@pytest.mark.parametrize(
+    ("commands", "shown"),
+    [
+        ((STOP, STOP), (STOP,)),
+        ((f"{STOP} 1", f"{STOP} 2", f"{STOP} 3"), (f"{STOP} 1", f"{STOP} 2")),
+        (("sudo reboot", f" {STOP}", "aws", "aws "), ()),
+        ((f"{STOP}\nreboot", f"{STOP}\n", f"{STOP}\x1b[2K", f"{STOP}\u202e"), ()),
+        ((f"{STOP} `reboot`", f"{STOP} \N{FULLWIDTH DIGIT ONE}"), ()),
+        ((f"{STOP} '<!channel>&'",), (f"{STOP} '<!channel>&'",)),
+    ],
+)
+def test_commands_that_are_none(commands: tuple[str, ...], shown: tuple[str, ...]) -> None:
+    """At most two are shown, each a plain line that begins with aws, whatever a rule gave."""
+    assert single(call("iam:CreateUser"), commands=commands).commands == shown
 
 
 @pytest.mark.parametrize(

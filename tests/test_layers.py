@@ -16,25 +16,27 @@ LAYERS = {  # a layer, and what is in it
     "errors": ("errors", "names", "fit"),
     "model": ("text", "actor", "model"),
     "testing": ("testing",),
-    "policy": ("policy",),
+    "policy": ("policy", "first_aid"),
+    "state": ("state",),
     "rules": ("rules",),
     "channels": ("channels",),
     "road": ("payload", "engine", "noise", "compose", "deliver"),
     "settings": ("settings",),
     "app": ("app",),
-    "cli": ("cli",),
+    "cli": ("cli", "examples"),
 }
-BASES = {"rules.base", "channels.base"}
+BASES = {"rules.base", "channels.base", "state.base"}
 MAY_IMPORT = {  # a layer, and the layers or modules of trailbell that it may know of
     "errors": set[str](),
     "model": {"errors"},
     "testing": {"model"},
     "policy": {"errors", "model"},
-    "rules": {"errors", "model", "testing", "policy"},
+    "state": {"errors", "model"},
+    "rules": {"errors", "model", "testing", "policy", "state.base"},
     "channels": {"errors", "model"},
     "road": {"errors", "model", *BASES},
     "settings": {"errors", "model", *BASES},
-    "app": {"errors", "model", "rules", "channels", "road", "settings"},
+    "app": {"errors", "model", "rules", "channels", "road", "settings", *BASES},
     "cli": {*LAYERS},
 }
 HOME = {  # a package from outside, and the only places that may import it

@@ -24,6 +24,8 @@ CONSOLES = {  # the console's domain, by the beginning of the region's name
 }
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}\Z")
 EVENT_ID = re.compile(r"[0-9A-Za-z-]{8,64}\Z")
+COMMAND = re.compile(r"aws [ -_a-~]+\Z")  # a line of ASCII without a back-tick
+SHOWN_COMMANDS = 2
 ACCESS_KEY = re.compile(r"AKIA[0-9A-Z]{12,124}\Z")
 TOOLS = (  # a word in the user agent, and the word for it; the first that fits
     ("terraform", "terraform"),
@@ -85,6 +87,7 @@ def _single(alert: Alert, reader: Reader) -> Message:
         what=_what(event),
         lines=tuple(lines),
         check_first=alert.check_first if alert.severity >= Severity.HIGH else "",
+        commands=_commands(alert) if alert.severity >= Severity.HIGH else (),
         rule=alert.rule,
         links=_links([event], "Open in CloudTrail"),
         events=_ids([event]),
@@ -233,6 +236,12 @@ def _actors(alerts: list[Alert]) -> str:
 def _line(label: str, text: Text) -> list[Line]:
     """A line, unless it would say nothing."""
     return [Line(label, text)] if text else []
+
+
+def _commands(alert: Alert) -> tuple[str, ...]:
+    """The first aid of an alert. What a user's rule made of an event is looked at again."""
+    found = [command for command in dict.fromkeys(alert.commands) if COMMAND.match(command)]
+    return tuple(found[:SHOWN_COMMANDS])
 
 
 def _ids(events: Iterable[Event]) -> tuple[str, ...]:

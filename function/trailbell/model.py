@@ -283,7 +283,8 @@ class Alert:
     """One rule that fired on one event."""
 
     __slots__ = (
-        "check_first", "commands", "details", "event", "gives_way", "many", "own", "rule", "severity", "title",
+        "check_first", "commands", "details", "event", "gives_way", "many", "own", "rule",
+        "severity", "title",
     )  # fmt: skip
 
     def __init__(
@@ -350,6 +351,8 @@ class Message:
     """The API's name for it, its target and result; stands below the title."""
     lines: tuple[Line, ...] = ()
     check_first: str = ""
+    commands: tuple[str, ...] = ()
+    """First aid, ready to paste: each is a line, begins with ``aws`` and is shown whole."""
     rule: str = ""
     links: tuple[Link, ...] = ()
     events: tuple[str, ...] = ()

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Iterator
+from html import unescape
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ import judges
 from fakes import CHAT, TOKEN, Act, Answer, receiving
 from trailbell import channels
 from trailbell.channels.base import (
+    COMMANDS_LIMIT,
     VALUE_LIMIT,
     Channel,
     by_status,
@@ -24,7 +28,7 @@ from trailbell.channels.base import (
     spans,
 )
 from trailbell.errors import ChannelError, Verdict
-from trailbell.model import Message, Severity, Text, say
+from trailbell.model import Line, Message, Severity, Text, say
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "slack": {"url": "https://hooks.slack.com/services/x"},
@@ -42,6 +46,14 @@ def test_every_channel_is_tested() -> None:
 @pytest.fixture(params=sorted(KINDS))
 def channel(request: pytest.FixtureRequest) -> Channel:
     return KINDS[request.param]()(type=request.param, name="x", **SETTINGS[request.param])
+
+
+def texts(body: Any) -> Iterator[str]:
+    """The texts of a body as a reader sees them."""
+    if isinstance(body, str):
+        yield unescape(re.sub("</?(?:pre|b|code)>", "", body))
+    for inner in body.values() if isinstance(body, dict) else body if type(body) is list else ():
+        yield from texts(inner)
 
 
 class TestContract:
@@ -70,6 +82,32 @@ class TestContract:
             for part in ("HIGH ×1,500", "mallory", "111122223333", "iam:CreateUser",
                          "Look there.", "a-rule", "event-1"):  # fmt: skip
                 assert part in str(body)
+
+    def test_commands(self, channel: Channel) -> None:
+        """Each command stands whole on a line of its own, or not at all."""
+        short, other, long = "aws x --y 'a<z>&c'", "aws z", f"aws {'y' * COMMANDS_LIMIT}"
+        message = Message(Severity.HIGH, say("x"), commands=(short, long, other), rule="a-rule")
+
+        for body in (channel.render(message), channel.render_plain(message)):
+            lines = [line for text in texts(body) for line in text.split("\n")]
+            assert {short, other} <= set(lines)
+            assert not any("yyy" in line for line in lines)
+
+    def test_commands_stay(self, channel: Channel) -> None:
+        """What is long gives way to what is to be done, and the limits hold."""
+        lines = tuple(Line("Fact", say("{}", "<" * 250)) for _ in range(40))
+        command = f"aws {'y' * (COMMANDS_LIMIT - 5)}"
+        message = Message(
+            Severity.HIGH, say("{}", "&" * 250), lines=lines, commands=(command,), rule="a-rule"
+        )
+        assert command in [
+            line for text in texts(channel.render(message)) for line in text.split("\n")
+        ]
+        for body in (channel.render(message), channel.render_plain(message)):
+            if channel.type == "slack":
+                judges.slack(body)
+            elif channel.type == "telegram":
+                judges.telegram(body)
 
     def test_message_about_no_event(self, channel: Channel) -> None:
         """A message of our own has no severity, and is not empty."""

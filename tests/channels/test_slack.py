@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -109,6 +110,24 @@ def test_limits() -> None:
     assert 10 < len(lines(body)) < 100
     assert all(line in whole for line in lines(body)[2:-1] if line)
     assert lines(body)[1].startswith("<")
+
+
+def test_commands() -> None:
+    """First-aid commands are a preformatted part behind the lines, and all of it fits."""
+    commands = ("aws x --y 1", f"aws x --z '{'<' * 700}'")
+    body = SLACK.render(replace(LONG, commands=commands))
+    section, block = body["blocks"][0]["elements"]
+
+    assert block == {
+        "type": "rich_text_preformatted",
+        "elements": [{"type": "text", "text": "\n".join(commands)}],
+    }
+    judges.slack(body)
+    parts = section["elements"] + block["elements"]
+    assert TEXT_LIMIT - 200 < sum(len(one["text"]) for one in parts) <= TEXT_LIMIT
+    plain = SLACK.render_plain(replace(LONG, commands=commands[:1]))["text"]
+    assert "\n```\naws x --y 1\n```\n`access-key-created` · " in plain
+    assert len(plain) <= TEXT_LIMIT
 
 
 def test_plain_limits() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import urllib3
@@ -99,6 +100,17 @@ def test_limits() -> None:
     assert all(line in [*whole, "Check first: Look at it."] for line in lines)
     assert footer == "access-key-created · Open"
     assert [one.url for one in entities if one.url] == ["https://console.aws.amazon.com/x?a=1&b=2"]
+
+
+def test_commands() -> None:
+    """First-aid commands are one preformatted span, whole, where other lines have to go."""
+    commands = ("aws x --y 1", f"aws x --z '{'<' * 700}'")
+    text, entities = judges.telegram(TELEGRAM.render(replace(LONG, commands=commands)))
+
+    (block,) = [one for one in entities if one.kind == "pre"]
+    assert block.text == "\n".join(commands)
+    assert text.endswith(f"\n{block.text}\naccess-key-created · Open")
+    assert TEXT_LIMIT - 100 < len(text) <= TEXT_LIMIT
 
 
 def test_plain_limits() -> None:

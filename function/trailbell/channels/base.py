@@ -36,6 +36,7 @@ MARKS = {
 }
 LINE_LIMIT = 1000  # characters of one sentence: a title, a line
 VALUE_LIMIT = 300  # characters of one value; a name in IAM ends at 64, an ARN at 2,048
+COMMANDS_LIMIT = 900  # characters of all commands of a message
 MORE = "…"
 UNSEEN = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
@@ -244,6 +245,15 @@ def spans(
             shown = cut(clean(piece, limit) if is_value else piece, total)
             total -= len(shown)
             yield shown, is_value
+
+
+def command_lines(message: Message) -> str:
+    """The commands that fit, each on a line of its own: whole, as half of one is another."""
+    shown = ""
+    for command in message.commands:
+        if len(shown) + len(command) < COMMANDS_LIMIT:
+            shown += f"\n{command}" if shown else command
+    return shown
 
 
 def headline(message: Message) -> str:

@@ -10,6 +10,7 @@ from trailbell.channels.base import (
     Secret,
     by_status,
     clean,
+    command_lines,
     headline,
     one_line,
     post_json,
@@ -73,8 +74,12 @@ class Slack(Channel):
         if message.check_first:
             facts.append(_labelled("Check first", Text((message.check_first,))))
         lines = [line for line in head if line] + ([BLANK, *facts] if facts else [])
-        section = {"type": "rich_text_section", "elements": _fitting(lines)}
-        blocks: list[dict[str, Any]] = [{"type": "rich_text", "elements": [section]}]
+        commands = command_lines(message)
+        section = {"type": "rich_text_section", "elements": _fitting(lines, len(commands))}
+        parts = [section]
+        if commands:
+            parts.append({"type": "rich_text_preformatted", "elements": [_text(commands)]})
+        blocks: list[dict[str, Any]] = [{"type": "rich_text", "elements": parts}]
         if footer := _footer(message):
             text = {"type": "mrkdwn", "text": footer}
             blocks.append({"type": "context", "elements": [text]})
@@ -85,6 +90,9 @@ class Slack(Channel):
         if message.check_first:
             lines.append(f"Check first {_escape(message.check_first)}")
         text, footer = _notification(message), _footer(message)
+        block = f"```\n{_escape(command_lines(message))}\n```\n" if message.commands else ""
+        if len(text) + len(block) + len(footer) < TEXT_LIMIT:
+            footer = block + footer
         for line in [_mrkdwn(message.what), *lines]:
             if line and len(text) + len(line) + len(footer) + 2 <= TEXT_LIMIT:
                 text += f"\n{line}"  # a whole line or none of it: no code span stays open
@@ -116,10 +124,10 @@ def _notification(message: Message) -> str:
     )
 
 
-def _fitting(lines: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """The lines that fit, each whole; the first always do."""
+def _fitting(lines: list[list[dict[str, Any]]], taken: int) -> list[dict[str, Any]]:
+    """The lines that fit beside the characters that are taken, each whole; the first always do."""
     elements: list[dict[str, Any]] = []
-    left = TEXT_LIMIT
+    left = TEXT_LIMIT - taken
     for line in lines:
         length = sum(len(element["text"]) for element in line) + 1
         if length <= left:

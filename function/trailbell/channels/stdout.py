@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 
 import urllib3
 
-from trailbell.channels.base import Channel, clean, one_line, plain
+from trailbell.channels.base import Channel, clean, command_lines, one_line, plain
 from trailbell.model import Message
 
 
@@ -23,6 +23,8 @@ class Stdout(Channel):
         lines += [f"{line.label} {plain(line.text)}".lstrip() for line in message.lines]
         if message.check_first:
             lines.append(f"Check first: {message.check_first}")
+        if commands := command_lines(message):
+            lines.append(commands)
         lines.append(" · ".join(filter(None, [message.rule, *map(clean, message.events)])))
         return {"text": "\n".join(lines)}
 

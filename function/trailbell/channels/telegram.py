@@ -15,6 +15,7 @@ from trailbell.channels.base import (
     Channel,
     Secret,
     by_status,
+    command_lines,
     literal,
     one_line,
     plain,
@@ -62,7 +63,7 @@ class Telegram(Channel):
 
     def render_plain(self, message: Message) -> dict[str, Any]:
         text, left = "", TEXT_LIMIT
-        for line in _lines(message):
+        for line in [*_lines(message), *_end(message)]:
             words = "".join(plain(part) for part, _ in line)
             if len(words) + 1 > left:
                 break
@@ -134,11 +135,12 @@ def _object(answer: Answer) -> dict[str, Any]:
 
 
 Parts = list[tuple[Text, str]]
-"""A line: texts, each with the tag that its words stand in ("" for none, else b or a URL)."""
+"""A line: texts, each with the tag that its words stand in ("" for none, b, pre or a URL)."""
 
 
 def _lines(message: Message) -> list[Parts]:
-    """The lines of a message. The first is the notification: severity, place and title."""
+    """The lines of a message, but for its end. The first is the notification: severity, place and
+    title."""
     lines: list[Parts] = [[(one_line(message), "b")]]
     if message.what:
         lines.append([(message.what, "")])
@@ -147,6 +149,13 @@ def _lines(message: Message) -> list[Parts]:
         lines.append([*label, (line.text, "")])
     if message.check_first:
         lines.append([(say("Check first:"), "b"), (Text((f" {message.check_first}",)), "")])
+    return lines
+
+
+def _end(message: Message) -> list[Parts]:
+    """The commands, and the footer: what stays where lines above have to go."""
+    commands = command_lines(message)
+    lines: list[Parts] = [[(Text((commands,)), "pre")]] if commands else []
     footer: Parts = [(say("{}", message.rule), "")] if message.rule else []
     linked = {link.event for link in message.links}
     ends: Parts = [(Text((link.label,)), link.url) for link in message.links]
@@ -167,18 +176,18 @@ def _html(message: Message) -> str:
     https://core.telegram.org/bots/api#html-style
     """
     first, *rest = _lines(message)
-    footer = [rest.pop()] if rest and message.rule else []
     html, used = _line(first, TEXT_LIMIT // 2)
     end = ""
-    for line in footer:
-        end, length = _line(line, TEXT_LIMIT // 4)
+    for line in _end(message):
+        more, length = _line(line, TEXT_LIMIT // 4)
+        end += f"\n{more}"
         used += length + 1
     for line in rest:
         more, length = _line(line, TEXT_LIMIT)
         if used + length + 1 <= TEXT_LIMIT:
             html += f"\n{more}"
             used += length + 1
-    return f"{html}\n{end}" if end else html
+    return html + end
 
 
 def _line(parts: Parts, limit: int) -> tuple[str, int]:

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cache
 from inspect import isabstract
 from types import ModuleType
 from typing import Any, ClassVar, Literal, Self, get_origin, get_type_hints
@@ -213,6 +214,7 @@ def severity_named(value: object, where: str) -> Severity:
     raise ConfigError(f"{where} must be one of {', '.join(names)}")
 
 
+@cache
 def find(package: ModuleType) -> dict[str, type[Rule]]:
     """Import each module of the package and its folders; return the rules in them, by id."""
     found: dict[str, type[Rule]] = {}

@@ -47,7 +47,7 @@ def choose(
         enabled = tuning.pop("enabled", PRESETS[preset](rule_class) or rule_id not in found)
         if not isinstance(enabled, bool):
             raise ConfigError(f"RULES[{rule_id!r}]['enabled'] must be true or false")
-        if "timezone" in rule_class.hints() and "timezone" not in tuning:
+        if hasattr(rule_class, "timezone") and "timezone" not in tuning:
             tuning["timezone"] = zone
         runs = rule_id in only if only else everything or enabled
         chosen[rule_class.tuned(tuning)] = runs

@@ -44,14 +44,29 @@ class State(ABC):
         """
 
 
-def densest(entries: tuple[Entry, ...], event_id: str, window: timedelta) -> tuple[Entry, ...]:
-    """The most entries that fit into one window together with the event's, oldest first."""
-    at = next(index for index, entry in enumerate(entries) if entry.event_id == event_id)
-    best: tuple[Entry, ...] = ()
-    for start in range(at + 1):
-        end = entries[start].time + window
-        if entries[at].time > end:
-            continue
-        inside = tuple(entry for entry in entries[start:] if entry.time <= end)
-        best = max(best, inside, key=len)
-    return best
+def densest(
+    entries: tuple[Entry, ...], event_id: str, window: timedelta, *, distinct: bool = False
+) -> tuple[Entry, ...]:
+    """The most entries that fit into one window together with the event's, oldest first.
+
+    :param event_id: "" for the fullest window of all.
+    :param distinct: the most different values, rather than the most entries.
+    """
+    at, starts = -1, entries
+    if event_id:
+        at = next((i for i, entry in enumerate(entries) if entry.event_id == event_id), -1)
+        starts = entries[: at + 1]
+    inside: dict[str, int] = {}  # how often each value is
+    best, fullest, end = (0, 0), (0, 0), 0
+    for start, oldest in enumerate(starts):
+        while end < len(entries) and entries[end].time - oldest.time <= window:
+            value = entries[end].value
+            inside[value] = inside.get(value, 0) + 1
+            end += 1
+        size = (len(inside) if distinct else 0, end - start)
+        if at < end and size > fullest:
+            best, fullest = (start, end), size
+        inside[oldest.value] -= 1
+        if not inside[oldest.value]:
+            del inside[oldest.value]
+    return entries[slice(*best)]

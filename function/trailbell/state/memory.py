@@ -29,6 +29,7 @@ class MemoryState(State):
             ids.append(event_id)
             del log[:-ENTRIES], ids[:-ENTRIES]
         arrived = log[: ids.index(event_id) + 1]
+        time = arrived[-1].time  # as it was first told
         around = [entry for entry in arrived if abs(entry.time - time) <= window]
         return tuple(sorted(around, key=lambda entry: (entry.time, entry.event_id)))
 

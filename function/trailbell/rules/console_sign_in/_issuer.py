@@ -8,7 +8,7 @@ from trailbell.model import Event
 def user_behind(event: Event) -> str:
     """The IAM user who called, or who issued the federated session that did; else ""."""
     if event.identity == "IAMUser":
-        named = event.text("userIdentity.userName") or event.text("userIdentity.arn")
+        named = event.text("userIdentity.userName") or ":user/" in event.text("userIdentity.arn")
         return event.actor.name if named else ""  # an id is no name
     issuer = "userIdentity.sessionContext.sessionIssuer"
     federated = event.identity == "FederatedUser" and event.text(f"{issuer}.type") == "IAMUser"

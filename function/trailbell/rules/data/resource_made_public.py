@@ -449,13 +449,13 @@ def close(event: Event) -> str:
             region=region,
         )
     if action in URLS:
-        qualifier = event.text("requestParameters.qualifier")
+        alias = event.text("requestParameters.qualifier")
         return aws(
             "lambda update-function-url-config --function-name {function} --auth-type AWS_IAM"
-            + (" --qualifier {qualifier}" if qualifier else "")
+            + (" --qualifier {alias}" if alias else "")
             + " --region {region}",
             function=name,
-            qualifier=qualifier,
+            alias=alias,
             region=region,
         )
     if action == "ecr:SetRepositoryPolicy" and is_public(event):

@@ -18,7 +18,7 @@ ANSWERS = {
 OF_A_SERVICE = ("serviceSpecificCredential", "serviceSpecificCredentialId")
 STOP = {
     SSH_KEY: "iam update-ssh-public-key --user-name {user} --ssh-public-key-id {credential}",
-    CERTIFICATE: "iam update-signing-certificate --user-name {user} --certificate-id {credential}",
+    CERTIFICATE: "iam update-signing-certificate --user-name {user} --certificate-id {certificate}",
 }
 STOP_SERVICE = (
     "iam update-service-specific-credential --user-name {user}"
@@ -97,6 +97,7 @@ class ServiceCredentialCreated(Rule):
             f"{STOP.get(event.action, STOP_SERVICE)} --status Inactive",
             user=owner_named(event),
             credential=credential_of(event),
+            certificate=credential_of(event),
         )
         return stop, stop_key(event)
 

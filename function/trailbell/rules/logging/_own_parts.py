@@ -96,7 +96,7 @@ REMEDIES: dict[str, tuple[str, ...]] = {
     "monitoring:DisableAlarmActions": (
         "cloudwatch enable-alarm-actions --alarm-names {name} --region {region}",
     ),
-    "events:DisableRule": ("events enable-rule --name {name} --region {region}",),
+    "events:DisableRule": ("events enable-rule --name {event_rule} --region {region}",),
     "kms:DisableKey": ("kms enable-key --key-id {kms_key} --region {region}",),
     "kms:ScheduleKeyDeletion": (
         "kms cancel-key-deletion --key-id {kms_key} --region {region}",

@@ -101,6 +101,7 @@ class AlertingSelfTampered(Rule):
         target = self.target(event)
         values = {
             "name": target,
+            "event_rule": target,
             "function": target,
             "role": event.text("requestParameters.roleName"),
             "policy_arn": event.text("requestParameters.policyArn"),

@@ -31,9 +31,9 @@ WORDS = {
 """What was done, what was tried, and to what, without its name and with it."""
 REMEDIES = {
     "cloudtrail:StopLogging": "start-logging --name {trail}",
-    "cloudtrail:DeleteEventDataStore": "restore-event-data-store --event-data-store {id}",
+    "cloudtrail:DeleteEventDataStore": "restore-event-data-store --event-data-store {event_store}",
     "cloudtrail:StopEventDataStoreIngestion": (
-        "start-event-data-store-ingestion --event-data-store {id}"
+        "start-event-data-store-ingestion --event-data-store {event_store}"
     ),
 }
 SWITCHES = {
@@ -103,9 +103,13 @@ class CloudtrailStopped(Rule):
             remedy = f"update-trail --name {{trail}}{switches}"
         if not remedy or not event.succeeded:
             return ()
-        trail, store = event.text("requestParameters.name"), trail_of(event)
-        command = f"cloudtrail {remedy} --region {{region}}"
-        return (aws(command, trail=trail, id=store, region=event.region),)
+        command = aws(
+            f"cloudtrail {remedy} --region {{region}}",
+            trail=event.text("requestParameters.name"),
+            event_store=event.text("requestParameters.eventDataStore"),
+            region=event.region,
+        )
+        return (command,)
 
     @staticmethod
     def examples() -> Iterator[Rings | Quiet]:

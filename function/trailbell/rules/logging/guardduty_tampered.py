@@ -147,7 +147,7 @@ class GuarddutyTampered(Rule):
         yield Rings(
             "deleted",
             on_detector("DeleteDetector"),
-            "mallory deleted the GuardDuty detector d1",
+            "mallory deleted the GuardDuty detector 12abc34d567e8fa901bc2d34e56789f0",
             Severity.CRITICAL,
         )
         yield Rings(
@@ -159,20 +159,20 @@ class GuarddutyTampered(Rule):
         yield Rings(
             "switched off",
             on_detector("UpdateDetector", enable=False),
-            "mallory switched off the GuardDuty detector d1",
+            "mallory switched off the GuardDuty detector 12abc34d567e8fa901bc2d34e56789f0",
             Severity.HIGH,
         )
         yield Rings(
             "switched off, written as a text",
             on_detector("UpdateDetector", enable="false"),
-            "mallory switched off the GuardDuty detector d1",
+            "mallory switched off the GuardDuty detector 12abc34d567e8fa901bc2d34e56789f0",
         )
         yield Rings(
             "cut off from the account that watches over it, by a stack",
             call(
                 "guardduty:DisassociateFromAdministratorAccount",
                 by=role("deploy", "build-42") | {"invokedBy": "cloudformation.amazonaws.com"},
-                request={"detectorId": "d1"},
+                request={"detectorId": "12abc34d567e8fa901bc2d34e56789f0"},
             ),
             "deploy/build-42 cut this account off from its GuardDuty administrator",
             Severity.CRITICAL,
@@ -255,5 +255,5 @@ class GuarddutyTampered(Rule):
 
 
 def on_detector(operation: str, *, error: str | None = None, **request: object) -> Event:
-    request = {"detectorId": "d1", **request}
+    request = {"detectorId": "12abc34d567e8fa901bc2d34e56789f0", **request}
     return call(f"guardduty:{operation}", by="mallory", request=request, error=error)

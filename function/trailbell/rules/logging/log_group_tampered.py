@@ -99,13 +99,15 @@ class LogGroupTampered(Rule):
         if event.action == "monitoring:DisableAlarmActions":
             remedy = "cloudwatch enable-alarm-actions --alarm-names {name}"
         elif event.action == "events:DisableRule":
-            remedy = "events enable-rule --name {name}" + (" --event-bus-name {id}" if bus else "")
+            remedy = "events enable-rule --name {event_rule}"
+            remedy += " --event-bus-name {event_bus}" if bus else ""
             names = named(event, "requestParameters.name")
         else:
             return ()
         if not event.succeeded or len(names) != 1:
             return ()
-        return (aws(f"{remedy} --region {{region}}", name=names[0], id=bus, region=event.region),)
+        values = {"name": names[0], "event_rule": names[0], "event_bus": bus}
+        return (aws(f"{remedy} --region {{region}}", **values, region=event.region),)
 
     @staticmethod
     def examples() -> Iterator[Rings | Quiet]:

@@ -19,6 +19,8 @@ NAMES = {
 }
 """What the sentence calls them; others go by what was looked for."""
 SHOWN = 200  # characters of a user agent
+KEY = '"userAgent"'
+KNOWN = 256  # user agents that are remembered
 
 
 class SuspiciousUserAgent(Rule):
@@ -36,7 +38,6 @@ class SuspiciousUserAgent(Rule):
 
     id = "suspicious-user-agent"
     severity = Severity.HIGH
-    gate = '"userAgent"'
     failed_calls = "report-lower"
     service_calls = "keep"
     check_first = "Is somebody testing your defences? If not, stop this key or session now."
@@ -70,14 +71,31 @@ class SuspiciousUserAgent(Rule):
     """Actors (globs) that test your defences."""
 
     def __init__(self) -> None:
-        self.tools = lru_cache(maxsize=256)(self.find)
+        self.tools = lru_cache(maxsize=KNOWN)(self.find)
+        self.known: dict[str, bool] = {}
+
+    def may_want(self, text: str) -> bool:
+        """Whether the user agent in the text is a tool's, or may be another than it looks."""
+        at = text.find(KEY)
+        if at < 0:
+            return False
+        end = text.find('"', at + len(KEY) + 2)
+        field = text[at:end]
+        wanted = self.known.get(field)
+        if wanted is None:
+            # Asked of every record: the same few user agents come again and again.
+            if len(self.known) >= KNOWN:
+                self.known.clear()
+            agent = field.removeprefix(f'{KEY}:"')
+            wanted = end < 0 or agent == field or "\\" in agent or bool(self.tools(agent))
+            self.known[field] = wanted
+        return wanted or text.rfind(KEY) > at  # a second one
 
     def check(self) -> None:
         if "" in self.agents:
             raise ValueError("agents: an empty text is part of every user agent")
 
     def match(self, event: Event) -> bool:
-        # Asked of every record: the same few user agents are looked at again and again.
         agent = event.raw.get("userAgent")
         if type(agent) is not str or not self.tools(agent):
             return False
@@ -109,6 +127,8 @@ class SuspiciousUserAgent(Rule):
 
     @staticmethod
     def examples() -> Iterator[Rings | Quiet]:
+        honest = "S3 Browser/11.6.7 (https://example.com)"
+
         def kali(action: str, **fields: str) -> Event:
             agent = "aws-cli/2.17 md/Botocore#2.0 os/linux#6.8 md/distrib#kali.2024 lang/python"
             return call(action, by="ci-deploy", userAgent=agent, **fields)
@@ -142,17 +162,17 @@ class SuspiciousUserAgent(Rule):
         )
         yield Rings(
             "an honest program, which changes rights",
-            call("iam:CreateAccessKey", by="alice", userAgent="S3 Browser/11.6.7 (https://...)"),
+            call("iam:CreateAccessKey", by="alice", userAgent=honest),
             "alice called iam:CreateAccessKey with S3 Browser",
             Severity.HIGH,
         )
         yield Quiet(
             "an honest program, which does its work",
-            call("s3:PutObject", by="alice", userAgent="S3 Browser/11.6.7 (https://...)"),
+            call("s3:PutObject", by="alice", userAgent=honest),
         )
         yield Quiet(
             "an honest program, which looks at rights",
-            call("iam:ListUsers", by="alice", userAgent="S3 Browser/11.6.7 (https://...)"),
+            call("iam:ListUsers", by="alice", userAgent=honest),
         )
         yield Quiet("the command line", call("iam:CreateUser", by="alice"))
         yield Quiet("no user agent", call("iam:CreateUser", by="alice", userAgent=None))

@@ -1,0 +1,1 @@
+"""What only many events together tell: bursts, sequences, what was never seen before."""

@@ -33,7 +33,7 @@ docs: $(DEV)  ## write the generated pages of docs/ anew
 	$(PY) scripts/docs.py
 
 bench: $(DEV)  ## the speed figures
-	$(PY) benchmarks/handler.py
+	$(PY) benchmarks/handler.py && $(PY) benchmarks/rules.py && $(PY) benchmarks/cold.py
 
 release: $(CLI)  ## zip, wheel and SHA256SUMS into dist/
 	rm -rf dist && mkdir dist && bash zip_function.sh --bare --output dist/function.zip

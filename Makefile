@@ -45,6 +45,8 @@ clean:  ## remove what the other verbs made
 
 $(PY):
 	@python="$(PYTHON)"; python="$${python:-$$(sh scripts/find_python.sh)}" && \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo "$$python is older than Python 3.11: make ... PYTHON=/path/to/a/newer/one"; exit 1; } && \
 	echo "making .venv with $$python" && { "$$python" -m venv .venv || { rm -rf .venv; exit 1; }; }
 
 # The stamps say what .venv holds; a changed pyproject.toml fills it anew.

@@ -97,7 +97,7 @@ def test_contents() -> None:
     names = names_in(zip_for("3.13"))
     assert {name.split("/")[0] for name in names} - {"__pycache__"} == {
         *("annotated_types", "pydantic", "pydantic_core", "typing_extensions.py"),
-        *("typing_inspection", "urllib3"),
+        *("typing_inspection", "tzdata", "urllib3"),
         *("lambda_function.py", "trailbell", "licenses", "manifest.json"),
     }
     assert {SHARED_OBJECT.format(machine) for machine in ("aarch64", "x86_64")} <= {*names}

@@ -103,7 +103,7 @@ class Engine:
                             Line(str(label), _text(text)) for label, text in rule.details(event)
                         ),
                         check_first=rule.check_first,
-                        many=rule.many,
+                        many=rule.many if _is_true_of(rule, event) else "",
                         gives_way=rule.gives_way,
                     )
                 )
@@ -131,6 +131,11 @@ class Engine:
             check_first="Look at the event by hand: this rule did not judge it.",
             own=True,
         )
+
+
+def _is_true_of(rule: Rule, event: Event) -> bool:
+    """Whether what the rule says of many such events holds for one that failed."""
+    return event.succeeded or rule.failed_calls == "only-failed"
 
 
 def unreadable(event: Event) -> Alert:

@@ -14,15 +14,23 @@ from pydantic import SecretStr
 
 from trailbell import app
 from trailbell.channels.base import LOOPBACK, Channel, clean, literal
-from trailbell.cli.common import config_option, counted, format_option, print_json, settings_from
+from trailbell.cli.common import (
+    HELP,
+    config_option,
+    counted,
+    format_option,
+    print_json,
+    settings_from,
+)
 from trailbell.errors import ConfigError
 from trailbell.model import Message, say
 from trailbell.settings import Mute, Settings
 
+PLACEHOLDER = "/XXXXXXXX"  # in the URL of configs.example.py
 SLACK_HOSTS = ("hooks.slack.com", "hooks.slack-gov.com")
 
 
-@click.command()
+@click.command(context_settings=HELP)
 @config_option
 @click.option("--post", is_flag=True, help="Send each channel one message that says it is a test.")
 @format_option
@@ -87,8 +95,13 @@ def _notes(settings: Settings) -> Iterator[str]:
             elif isinstance(value, SecretStr) and field == "url":
                 host = urlsplit(value.get_secret_value()).hostname or ""
                 known = host in SLACK_HOSTS or LOOPBACK.fullmatch(host)
-                if channel.type == "slack" and not known:
+                if PLACEHOLDER in value.get_secret_value():
+                    yield f"channel {channel.name} still has the URL of the example"
+                elif channel.type == "slack" and not known:
                     yield f"channel {channel.name}: {clean(host)} is not one of Slack's hosts"
+    for custom in settings.CUSTOM_RULES:
+        if not (custom.actions or custom.identities or custom.gate):
+            yield f"rule {custom.id} looks at every event: it has no actions"
     today = datetime.now(settings.zone)
     for number, mute in enumerate(settings.MUTES):
         end = _end(mute, today)

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from trailbell import app
 from trailbell.cli.common import (
+    HELP,
     STYLES,
     config_option,
     counted,
@@ -19,7 +20,7 @@ from trailbell.cli.common import (
 from trailbell.rules.base import Rule
 
 
-@click.command()
+@click.command(context_settings=HELP)
 @config_option
 @format_option
 def rules(config: Path | None, form: str) -> None:

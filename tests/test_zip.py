@@ -103,7 +103,7 @@ def test_contents() -> None:
     assert {SHARED_OBJECT.format(machine) for machine in ("aarch64", "x86_64")} <= {*names}
     assert not [name for name in names if name.startswith("trailbell/cli") or "configs" in name]
     assert not [name for name in names if name.endswith((".pyi", "py.typed", "METADATA"))]
-    assert sum(name.startswith("licenses/") for name in names) == 7
+    assert sum(name.startswith("licenses/") for name in names) == 9
     assert len(names) == len({*names})
     with zipfile.ZipFile(zip_for("3.13")) as archive:
         facts = json.loads(archive.read("manifest.json"))

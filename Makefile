@@ -33,7 +33,7 @@ docs: $(DEV)  ## write the generated pages of docs/ anew
 	$(PY) scripts/docs.py
 
 bench: $(DEV)  ## the speed figures
-	$(PY) benchmarks/handler.py
+	$(PY) benchmarks/handler.py && $(PY) benchmarks/rules.py && $(PY) benchmarks/cold.py
 
 release: $(CLI)  ## zip, wheel and SHA256SUMS into dist/
 	rm -rf dist && mkdir dist && bash zip_function.sh --bare --output dist/function.zip
@@ -45,6 +45,8 @@ clean:  ## remove what the other verbs made
 
 $(PY):
 	@python="$(PYTHON)"; python="$${python:-$$(sh scripts/find_python.sh)}" && \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo "$$python is older than Python 3.11: make ... PYTHON=/path/to/a/newer/one"; exit 1; } && \
 	echo "making .venv with $$python" && { "$$python" -m venv .venv || { rm -rf .venv; exit 1; }; }
 
 # The stamps say what .venv holds; a changed pyproject.toml fills it anew.

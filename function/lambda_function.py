@@ -16,10 +16,15 @@ fit.check(HERE)  # before anything compiled is imported, so that its error is on
 from functools import cache  # noqa: E402 - an older runtime has none, and is told so above
 
 from trailbell import app  # noqa: E402
+from trailbell.errors import DeliveryIncomplete  # noqa: E402
 
 notifier = cache(app.notifier)
 
 
 def lambda_handler(event: dict[str, Any], context: object = None) -> dict[str, int]:
     """Apply the rules to one payload of CloudTrail records and post what they find."""
-    return notifier(HERE).run(event, context)
+    try:
+        return notifier(HERE).run(event, context)
+    except DeliveryIncomplete:
+        notifier.cache_clear()  # the next try reads settings and secrets again: one may be mended
+        raise

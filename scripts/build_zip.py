@@ -53,6 +53,7 @@ def main() -> int:
             verify(python, stage, archs)
             if with_settings:
                 copy_settings(stage)
+                try_settings(python, stage, archs)
             if python is not None:
                 compile_all(python, stage)
             write_manifest(stage, options.python, archs, pyc=python is not None)
@@ -61,6 +62,8 @@ def main() -> int:
         old = f" ({options.output} is an older one)" if options.output.exists() else ""
         print(f"zip_function.sh: {error}; no zip was built{old}", file=sys.stderr)
         return 1
+    holds = "with your configs.py: keep it to yourself" if with_settings else "without configs.py"
+    say(holds)
     report(options.output, options.python, archs, pyc=python is not None)
     return 0
 
@@ -192,10 +195,32 @@ def find_python(version: str) -> str | None:
     return None
 
 
+def can_run(python: str | None, archs: Sequence[str]) -> bool:
+    """Whether this machine can run what the zip is built for."""
+    here = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    return python is not None and here in archs and platform.libc_ver()[0] == "glibc"
+
+
+def try_settings(python: str | None, stage: Path, archs: Sequence[str]) -> None:
+    """Run configs.py with nothing but what the zip holds; no secret is looked up."""
+    if python is None or not can_run(python, archs):
+        return
+    command = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path;"
+        "from trailbell.errors import ConfigError; from trailbell.settings import gather\n"
+        "try: gather(Path(sys.argv[1]), {})\n"
+        "except ConfigError as error: sys.exit(str(error))"
+    )
+    run(
+        [python, "-P", "-S", "-B", "-c", command, str(stage)],
+        "configs.py does not run from the zip: it may import only what the zip holds"
+        " (trailbell, custom_rules/, Python's own library)",
+    )
+
+
 def verify(python: str | None, stage: Path, archs: Sequence[str]) -> None:
     """Import the function from the staged files and nothing but the standard library."""
-    here = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
-    if python is None or here not in archs or platform.libc_ver()[0] != "glibc":
+    if python is None or not can_run(python, archs):
         say("not tried out: this machine cannot run what the zip was built for")
         return
     command = "import sys; sys.path.insert(0, sys.argv[1]); import lambda_function as f"

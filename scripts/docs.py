@@ -29,6 +29,7 @@ from trailbell.model import Group
 from trailbell.rules.base import Quiet, Rings, Rule
 from trailbell.rules.base import find as find_rules
 from trailbell.settings import Mute
+from trailbell.state.memory import MemoryState
 
 ROOT = Path(__file__).parent.parent
 MADE = "<!-- made by `make docs`: change the code, not this page -->\n"
@@ -133,6 +134,8 @@ def _rule_page(rule: Rule) -> str:
         f"| failed calls | {FAILED[rule.failed_calls]} |",
         f"| calls by AWS | {BY_AWS[rule.service_calls]} |",
     ]
+    if rule.needs_state:
+        facts.append("| memory | needs one: on in `replay`, off in the function, which keeps none |")
     if rule.gives_way:
         facts.append("| gives way | to any other rule that matches the same event |")
     if rule.attack:
@@ -169,7 +172,10 @@ def _sentence(text: str) -> str:
 
 
 def _message(rule: Rule, example: Rings) -> str:
-    alert = next(a for a in Engine([rule]).alerts([example.event]) if not a.own)
+    engine = Engine([rule], MemoryState())
+    for event in example.before:
+        engine.alerts([event])
+    alert = next(a for a in engine.alerts([example.event]) if not a.own)
     message = compose(Group((alert,)), Reader(year=2026))
     return str(Stdout().render(message)["text"])
 

@@ -484,8 +484,15 @@ def test_nothing_known() -> None:
     assert all(STDOUT.render(message)["text"].splitlines())
 
 
-def burst(count: int, **fields: Any) -> list[Alert]:
-    return [alert(call("iam:CreateAccessKey", by=CI, **(at(n) | fields))) for n in range(count)]
+def burst(count: int, many: str = "created keys", **fields: Any) -> list[Alert]:
+    return [
+        alert(
+            call("iam:CreateAccessKey", by=CI, **(at(n) | fields)),
+            title=say("made key {}", str(n)),
+            many=many,
+        )
+        for n in range(count)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -494,18 +501,24 @@ def burst(count: int, **fields: Any) -> list[Alert]:
         (burst(6), "ci-deploy created keys 6 times, 17:05:00 to 17:05:05"),
         (burst(6, **at(0)), "ci-deploy created keys 6 times, 17:05:00"),
         (burst(2000, eventTime=None), "ci-deploy created keys 2,000 times"),
-        (burst(6, errorCode="AccessDenied", **at(0)),
+        (burst(6, many="", errorCode="AccessDenied", **at(0)),
          "ci-deploy was refused 6 times, 17:05:00"),
-        (burst(4, **at(0)) + burst(2, errorCode="AccessDenied", **at(0)),
-         "ci-deploy created keys 6 times, 17:05:00, 2 of them refused"),
+        (burst(4, **at(0)) + burst(2, many="", errorCode="AccessDenied", **at(0)),
+         "ci-deploy created keys 6 times (2 refused), 17:05:00"),
+        (burst(4, many="", errorCode="LimitExceeded", **at(0))
+         + burst(2, many="", errorCode="AccessDenied", **at(0)),
+         "ci-deploy set off a-rule 6 times (2 refused, 4 failed), 17:05:00"),
+        (burst(6, many="failed to sign in", errorMessage="Failed authentication", **at(0)),
+         "ci-deploy failed to sign in 6 times, 17:05:00"),
         ([alert(call("iam:CreateUser", by=root(), **at(0)), many="")] * 6,
-         "The root user set off a-rule 6 times, 17:05:00"),
+         "The root user did it 6 times, 17:05:00"),
         ([alert(call("iam:CreateUser", **at(0)), own=True, title=say("A rule failed"))] * 6,
-         "6 times: A rule failed, 17:05:00"),
+         "A rule failed 6 times, 17:05:00"),
     ],
 )  # fmt: skip
 def test_title_of_a_group(alerts: list[Alert], title: str) -> None:
-    """Who did what how many times, from when to when, and how many were refused."""
+    """A sentence that is true of each: the one that they share, or who did what how often, from
+    when to when, and how many of it were refused or failed."""
     message = several(alerts)
 
     assert str(message.title) == title

@@ -132,13 +132,14 @@ class Described(KeyWatch):
 
 
 def test_what_an_alert_takes_from_its_rule() -> None:
-    """An alert carries what the message needs, so that nobody asks the rule again."""
+    """An alert carries what the message needs, so that nobody asks the rule again; of a call that
+    failed nobody says that it was done."""
     event = call("iam:CreateAccessKey", error="AccessDenied")
 
     (alert,) = Engine([Described()]).alerts([event])
 
     assert (alert.rule, alert.severity, alert.event) == ("test-described", Severity.MEDIUM, event)
-    assert (alert.check_first, alert.many, alert.gives_way) == ("Look twice.", "created keys", True)
+    assert (alert.check_first, alert.many, alert.gives_way) == ("Look twice.", "", True)
     assert alert.details == (Line("Target", say("{}", "bob")),)
 
 

@@ -290,6 +290,8 @@ LINKED = role("AWSServiceRoleForSupport", "s", path="/aws-service-role/support.a
         (user("alice"), {"sourceIPAddress": "autoscaling.amazonaws.com"}, False, True),
         (user("alice"), {"sourceIPAddress": "autoscaling.amazonaws.com.evil"}, False, False),
         (role("deploy", "b-1"), {}, False, False),
+        (role("AWSServiceRoleForMe", "s"), {}, False, False),
+        (role("x", "s", path="/aws-service-role-not/"), {}, False, False),
         (role("deploy", "AWSServiceRoleForX"), {}, False, False),
         (person("bob"), {}, False, False),
         (root(), {}, False, False),

@@ -589,3 +589,42 @@ def test_a_text_is_wanted_for_a_title() -> None:
             title = alert.title
             assert not title.words[0] or title.words[0][0].isupper(), example.name
             assert title != say(""), example.name
+
+
+A_CLASS: dict[str, Any] = {
+    "id": "my-rule",
+    "severity": Severity.LOW,
+    "match": lambda self, event: True,
+    "title": lambda self, event: say("x"),
+}
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"actions": "s3:DeleteBucket"}, "actions must be a tuple"),
+        ({"actions": ("DeleteBucket",)}, "'DeleteBucket' must look like 'iam:CreateAccessKey'"),
+        ({"actions": ("s3:Delete*",)}, "must look like"),
+        ({"actions": ("S3:DeleteBucket",)}, "must look like"),
+        ({"actions": ("s3.amazonaws.com:DeleteBucket",)}, "must look like"),
+        ({"actions": (5,)}, "5 is no text"),
+        ({"identities": "Root"}, "identities must be a tuple"),
+        ({"failed_calls": "ignored"}, "failed_calls must be one of ignore, "),
+        ({"service_calls": "drop"}, "service_calls must be one of keep, "),
+        ({"severity": "urgent"}, "severity must be one of info, "),
+        ({"id": "Bucket"}, "must look like 'access-key-created'"),
+    ],
+)
+def test_a_class_that_could_never_ring(fields: dict[str, Any], words: str) -> None:
+    """A slip in a rule's class is refused by name, not met with silence."""
+    with pytest.raises(ConfigError) as caught:
+        type("MyRule", (Rule,), A_CLASS | fields)
+
+    assert words in str(caught.value)
+
+
+def test_an_action_as_cloudtrail_shows_it() -> None:
+    """The version that CloudTrail puts behind some names is left out, as Event.action does."""
+    rule = type("MyRule", (Rule,), A_CLASS | {"actions": ["lambda:UpdateFunctionCode20150331v2"]})
+
+    assert vars(rule)["actions"] == ("lambda:UpdateFunctionCode",)

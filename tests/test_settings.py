@@ -126,7 +126,9 @@ TIMEZONE = helper()
         pytest.param("x = 1", {}, ["configs.py", "x is no setting"], id="helper"),
         pytest.param("WEBHOOK_URL = ''", {}, ["WEBHOOK_URL", "'CHANNELS'"], id="former-webhook"),
         pytest.param("IGNORE_USER = []", {}, ["IGNORE_USER", "'MUTES'"], id="former-ignore"),
-        pytest.param("", {"TIMEZON": "UTC"}, ["TRAILBELL_TIMEZON", "'TIMEZONE'"], id="variable"),
+        pytest.param(
+            "", {"TIMEZON": "UTC"}, ["TRAILBELL_TIMEZON", "'TRAILBELL_TIMEZONE'"], id="variable"
+        ),
         pytest.param(
             "", {"CONFIG": {"MUTE": []}}, ["TRAILBELL_CONFIG", "MUTE", "'MUTES'"], id="document"
         ),

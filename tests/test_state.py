@@ -301,6 +301,14 @@ class TestRules:
                     for value in (None, "", 5, [], "x" if field == "eventTime" else {}):
                         assert not watch.rings(Event(event.raw | {field: value}))
 
+    def test_no_id_counts_for_nothing(self, new: New, rule: type[Rule]) -> None:
+        """What cannot be told apart does not add up with what can."""
+        for example in rule.examples():
+            watch = watched(rule.id, new)
+            for event in example.before:
+                watch.rings(Event(event.raw | {"eventID": ""}))
+            assert not watch.rings(example.event)
+
     def test_accounts_are_apart(self, new: New, rule: type[Rule]) -> None:
         """What happens in one account does not count for another."""
         for example in rule.examples():
@@ -463,6 +471,28 @@ class TestBruteForce:
 
         assert [row[1] for row in found] in (["critical"], ["high", "critical"])
 
+    @pytest.mark.parametrize(
+        ("failures", "success", "expected"),
+        [
+            pytest.param([0, 1, 2, 3, 4], 32, "after 5 failed sign-ins", id="the last is near"),
+            pytest.param([0, 1, 2, 3, 4], 34, "after 5 failed sign-ins", id="just near enough"),
+            pytest.param([0, 1, 2, 3, 4], 35, "", id="too late"),
+            pytest.param([0, 21, 22, 23, 24, 25], 26, "after 5 failed sign-ins", id="one before"),
+            pytest.param([0, 4, 8, 12, 16], 17, "", id="never five in a window"),
+        ],
+    )
+    def test_how_long_after(
+        self, new: New, failures: list[int], success: int, expected: str
+    ) -> None:
+        """A success counts when the failures ended no longer than half an hour before it."""
+        rule = watched("console-login-bruteforce", new)
+        for number, minute in enumerate(failures):
+            rule.rings(fail(number, minute * 60))
+
+        found = rings(rule, [win(success * 60)])
+
+        assert [expected in row[2] for row in found] == ([True] if expected else [])
+
 
 class TestAccessDenied:
     @unhurried
@@ -505,6 +535,64 @@ class TestNewAdmin:
         found = rings(watched("new-admin-sequence", new), [made[n] for n in order])
 
         assert [row[1] for row in found] == ["critical"]
+
+    def test_more_and_then_less(self, new: New) -> None:
+        """Who was told as an administrator is not told again as one who may be."""
+        user = "backdoor"
+        arn, own = "arn:aws:iam::aws:policy/IAMFullAccess", "arn:aws:iam::111122223333:policy/admin"
+        made = [
+            (0, "AttachUserPolicy", {"userName": user, "policyArn": arn}),
+            (5, "CreateUser", {"userName": user}),
+            (6, "CreateAccessKey", {"userName": user}),
+            (64, "AttachUserPolicy", {"userName": user, "policyArn": own}),
+        ]
+        events = [iam_call(name, by="mallory", request=request) for _, name, request in made]
+        for event, (minute, _, _) in zip(events, made, strict=True):
+            time = NOON + minute * MINUTE
+            event.raw |= {"eventID": f"{minute}", "eventTime": f"{time:%Y-%m-%dT%H:%M:%SZ}"}
+
+        found = rings(watched("new-admin-sequence", new), events)
+
+        assert [row[:2] for row in found] == [("6", "critical")]
+
+
+class Counting(MemoryState):
+    """Knows how many entries it was asked to note."""
+
+    notes = 0
+
+    def add(
+        self, subject: str, event_id: str, time: datetime, window: timedelta, value: str = ""
+    ) -> tuple[Entry, ...]:
+        self.notes += 1
+        return super().add(subject, event_id, time, window, value)
+
+
+@pytest.mark.parametrize(
+    ("rule_id", "action", "request_of"),
+    [
+        ("read-burst", "secretsmanager:GetSecretValue", {"secretId": "prod/db"}),
+        ("read-burst", "ssm:GetParameter", {"name": "/prod/db", "withDecryption": True}),
+        ("new-key-used-elsewhere", "s3:PutObject", {}),
+        ("first-seen-for-principal", "s3:PutObject", {}),
+    ],
+)
+def test_what_happens_all_day(rule_id: str, action: str, request_of: dict[str, object]) -> None:
+    """A program that does the same all day does not fill the memory with it."""
+    state = Counting()
+    rule = watched(rule_id, lambda: state)
+    for minute in range(24 * 60):
+        time = NOON + minute * MINUTE
+        event = call(
+            action,
+            request=request_of,
+            userAgent="my-program/1.0",
+            eventID=str(minute),
+            eventTime=f"{time:%Y-%m-%dT%H:%M:%SZ}",
+        )
+        assert not rule.rings(event)
+
+    assert state.notes <= 24 * 12
 
 
 class TestFirstSeen:

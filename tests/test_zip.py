@@ -97,13 +97,13 @@ def test_contents() -> None:
     names = names_in(zip_for("3.13"))
     assert {name.split("/")[0] for name in names} - {"__pycache__"} == {
         *("annotated_types", "pydantic", "pydantic_core", "typing_extensions.py"),
-        *("typing_inspection", "urllib3"),
+        *("typing_inspection", "tzdata", "urllib3"),
         *("lambda_function.py", "trailbell", "licenses", "manifest.json"),
     }
     assert {SHARED_OBJECT.format(machine) for machine in ("aarch64", "x86_64")} <= {*names}
     assert not [name for name in names if name.startswith("trailbell/cli") or "configs" in name]
     assert not [name for name in names if name.endswith((".pyi", "py.typed", "METADATA"))]
-    assert sum(name.startswith("licenses/") for name in names) == 7
+    assert sum(name.startswith("licenses/") for name in names) == 9
     assert len(names) == len({*names})
     with zipfile.ZipFile(zip_for("3.13")) as archive:
         facts = json.loads(archive.read("manifest.json"))

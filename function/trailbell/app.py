@@ -97,6 +97,7 @@ class Notifier:
         messages = {name: [compose(group, reader) for group in of] for name, of in ring.items()}
         _log_left_out(ring)
         report = self._deliverer.deliver(messages, time_left)
+        taken = {id(alert) for of in ring.values() for group in of for alert in group.alerts}
         counts = {
             "events": batch.records,
             "unparsed": len(batch.unreadable),
@@ -105,7 +106,7 @@ class Notifier:
             "messages": report.posted,
             "failed": report.left,
         }
-        _log_line(counts, report, request, started)
+        _log_line(counts, len(alerts) - len(taken), report, request, started)
         if report.left:
             raise DeliveryIncomplete(_incomplete(report))
         return counts
@@ -224,7 +225,7 @@ def _aws(service: str, name: str, call: str, **request: Any) -> Any:
         import boto3
         from botocore.exceptions import BotoCoreError, ClientError
     except ImportError:
-        raise ConfigError(f"{name} needs boto3: pip install 'trailbell[aws]'") from None
+        raise ConfigError(f"{name} needs boto3: `make setup`, or pip install boto3") from None
     # botocore logs whole answers at DEBUG, and the answer is the secret.
     logging.getLogger("botocore").setLevel(logging.INFO)
     try:
@@ -245,9 +246,12 @@ def _time_left(context: object) -> Callable[[], float]:
     return lambda: end - time.monotonic()
 
 
-def _log_line(counts: dict[str, int], report: Report, request: str, started: float) -> None:
+def _log_line(
+    counts: dict[str, int], unrouted: int, report: Report, request: str, started: float
+) -> None:
     line: dict[str, Any] = {
         **counts,
+        "unrouted": unrouted,  # alerts that no channel's filters let through
         "retried": report.retried,
         "ms": round((time.monotonic() - started) * 1000),
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 
@@ -100,24 +100,15 @@ def _several(group: Group, reader: Reader) -> Message:
     first = alerts[0]
     count = len(alerts)
     actor = first.event.actor.phrase if first.event.raw else say("trailbell")
-    did = first.many or f"set off {first.rule}"
-    refused = sum(event.denied for event in events)
-    if first.own:
-        title = say(f"{count:,} times: ") + first.title
-    elif refused == count:
-        title = say("{}", actor) + say(f" was refused {count:,} times")
-    else:
-        title = say("{}", actor) + Text((f" {did} {count:,} times",))
+    sentences = Counter(alert.title for alert in alerts)
+    title = _title(alerts, sentences, actor)
     times = [event.time for event in events if event.time]
     if times:
         start, end = (reader.clock(time, date=False) for time in (times[0], times[-1]))
         title += say(f", {start}" if start == end else f", {start} to {end}")
-    if 0 < refused < count and not first.own:
-        title += say(f", {refused:,} of them refused")
-    sentences = Counter(alert.title for alert in alerts)
     sources = [source for event in events if (source := _source(event))]
     lines = []
-    if len(sentences) > 1 or first.own:  # else the title says it
+    if len(sentences) > 1:  # else the title says it
         for sentence, n in sentences.most_common(SHOWN_NAMES):
             lines.append(Line("", sentence + say(_times(n))))
     if len(sentences) > SHOWN_NAMES:
@@ -139,6 +130,22 @@ def _several(group: Group, reader: Reader) -> Message:
         events=_ids(events[:SHOWN_EVENTS]),
         count=count,
     )
+
+
+def _title(alerts: Sequence[Alert], sentences: Counter[Text], actor: Text) -> Text:
+    """What all of them have in common, in a sentence that is true of each."""
+    times = f"{len(alerts):,} times"
+    if len(sentences) == 1:
+        return alerts[0].title + say(f" {times}")
+    failed = [alert.event for alert in alerts if not alert.many and not alert.event.succeeded]
+    refused = sum(event.denied for event in failed)
+    if refused == len(alerts):
+        return say("{}", actor) + say(f" was refused {times}")
+    said = {alert.many for alert in alerts} - {""}
+    did = said.pop() if len(said) == 1 else f"set off {alerts[0].rule}"
+    others = ((refused, "refused"), (len(failed) - refused, "failed"))
+    told = ", ".join(f"{count:,} {word}" for count, word in others if count)
+    return say("{}", actor) + Text((f" {did} {times}" + (f" ({told})" if told else ""),))
 
 
 def _counts(group: Group, reader: Reader) -> Message:

@@ -116,7 +116,7 @@ class Engine:
                         ),
                         check_first=rule.check_first,
                         commands=tuple(filter(None, rule.first_aid(event))),
-                        many=rule.many,
+                        many=rule.many if _is_true_of(rule, event) else "",
                         gives_way=rule.gives_way,
                     )
                 )
@@ -144,6 +144,11 @@ class Engine:
             check_first="Look at the event by hand: this rule did not judge it.",
             own=True,
         )
+
+
+def _is_true_of(rule: Rule, event: Event) -> bool:
+    """Whether what the rule says of many such events holds for one that failed."""
+    return event.succeeded or rule.failed_calls == "only-failed"
 
 
 def unreadable(event: Event) -> Alert:

@@ -229,12 +229,12 @@ class Event:
     @property
     def by_aws(self) -> bool:
         """Whether AWS made the call for itself: a service, or a service-linked role."""
-        return (
-            self.identity == "AWSService"
-            or self.raw.get("eventType") == "AwsServiceEvent"
-            or "/aws-service-role/" in self.text("userIdentity.sessionContext.sessionIssuer.arn")
-            or ":assumed-role/AWSServiceRoleFor" in self.text("userIdentity.arn")
-        )
+        if self.identity == "AWSService" or self.raw.get("eventType") == "AwsServiceEvent":
+            return True
+        # The path is AWS's alone; the name of a role is anybody's to choose.
+        if issuer := self.text("userIdentity.sessionContext.sessionIssuer.arn"):
+            return ":role/aws-service-role/" in issuer
+        return ":assumed-role/AWSServiceRoleFor" in self.text("userIdentity.arn")
 
     @property
     def by_automation(self) -> bool:
@@ -310,7 +310,8 @@ class Alert:
         self.commands = commands
         """Ready to paste: they stop what happened."""
         self.many = many
-        """What a group of such alerts says that the actor did, "created access keys"."""
+        """What a group of such alerts says that the actor did, "created access keys"; "" where
+        this one did not, since the call failed."""
         self.own = own
         """trailbell speaks of itself: an unreadable record, a rule that failed."""
         self.gives_way = gives_way

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
     """A hint such as ``; did you mean 'TIMEZONE'?``, or the list where nothing is near.
 
     >>> nearest("TIMEZON", ["TIMEZONE", "RULES"])
@@ -17,4 +17,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if not near:  # "channels" for CHANNELS
         folded = {other.lower(): other for other in names}
         near = [folded[match] for match in get_close_matches(name.lower(), folded, 1, 0.6)]
-    return f"; did you mean {near[0]!r}?" if near else f"; known are: {', '.join(names)}"
+    if near:
+        return f"; did you mean {prefix + near[0]!r}?"
+    return f"; known are: {', '.join(prefix + name for name in names)}"

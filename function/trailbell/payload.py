@@ -75,14 +75,26 @@ def read(payload: object, wants: Callable[[str], bool], own_log_group: str = "")
 
 
 def from_text(text: str, wants: Callable[[str], bool]) -> Batch:
-    """The events of one JSON document: a record, a log file, or a saved payload."""
+    """The events of one JSON document: a record, a log file, a saved payload, or what the AWS
+    CLI printed."""
     batch = Batch()
-    if '"awslogs"' in text[:100]:
+    start = text[:100].lower()
+    if '"awslogs"' in start or '"events"' in start:
         value = _parse(text)
         if isinstance(value, dict) and "awslogs" in value:
             return read(value, wants)
+        if isinstance(value, dict) and (entries := _answered(value)) is not None:
+            batch.add(_records(entries, wants, NOWHERE, batch))
+            return batch
     batch.add(_records([text], wants, NOWHERE, batch))
     return batch
+
+
+def _answered(value: dict[str, Any]) -> list[Any] | None:
+    """The records in what `aws cloudtrail lookup-events` or `aws logs filter-log-events` said."""
+    if isinstance(found := value.get("Events"), list):
+        return [event.get("CloudTrailEvent") for event in found if isinstance(event, dict)]
+    return found if isinstance(found := value.get("events"), list) else None
 
 
 def _from_logs(awslogs: object, wants: Callable[[str], bool], own_log_group: str) -> Batch:
@@ -131,11 +143,14 @@ def _records(
 def unwrap(message: object) -> tuple[list[dict[str, Any]], bool]:
     """The records in a message, and whether that is all there is in it.
 
-    A record may come alone, in a list, or as a CloudTrail log file: ``{"Records": [...]}``.
+    A record may come alone, in a list, as a CloudTrail log file (``{"Records": [...]}``), or as
+    an event of EventBridge.
     """
     value = _parse(message) if isinstance(message, str) else message
     if isinstance(value, dict) and not {"eventName", "eventVersion"} & value.keys():
         value = value.get("Records", value)
+    if isinstance(value, dict) and str(value.get("detail-type")).endswith(" via CloudTrail"):
+        value = value.get("detail")  # EventBridge wrote into a log group
     if isinstance(value, dict):
         return [value], True
     if not isinstance(value, list):

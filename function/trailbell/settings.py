@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, tzinfo
@@ -230,6 +231,7 @@ def _run(path: Path) -> ModuleType:
     if spec is None or spec.loader is None or not path.is_file():
         raise ConfigError(f"{path} is no Python file that can be read")
     module = importlib.util.module_from_spec(spec)
+    sys.modules["configs"] = module  # a class in it finds its own names there
     try:
         spec.loader.exec_module(module)
         return module
@@ -243,11 +245,14 @@ def _run(path: Path) -> ModuleType:
 
 def _where(error: Exception, path: Path) -> str:
     """The line of configs.py that an error came from, and the module that one could not find."""
-    line = error.lineno if isinstance(error, SyntaxError) else None
+    line, file = None, path.name
     for frame in extract_tb(error.__traceback__):
-        line = frame.lineno if frame.filename == str(path) else line
+        line = frame.lineno if Path(frame.filename).name == path.name else line
+    if isinstance(error, SyntaxError):
+        line, file = error.lineno, Path(error.filename or path).name
     module = f" ({error.name})" if isinstance(error, ModuleNotFoundError) and error.name else ""
-    return f"{module} in line {line}" if line else module
+    where = f" in line {line}" if line else ""
+    return module + where + (f" of {file}" if line and file != path.name else "")
 
 
 def _from_module(module: ModuleType) -> dict[str, Any]:
@@ -257,8 +262,8 @@ def _from_module(module: ModuleType) -> dict[str, Any]:
         if not name.startswith("_")
         and not inspect.ismodule(value)
         and not inspect.isroutine(value)
-        and not inspect.isclass(value)
-        and type(value).__module__ != "__future__"  # from __future__ import annotations
+        and (name in NAMES or not inspect.isclass(value))
+        and type(value).__module__ not in ("__future__", "typing")  # imported for annotations
     }
     return _checked_names(values, "configs.py")
 
@@ -267,7 +272,7 @@ def _checked_names(values: dict[str, Any], where: str, prefix: str = "") -> dict
     for name in values:
         if name not in NAMES:
             former = FORMER.get(name)
-            hint = f"; it is {former!r} here" if former else nearest(name, NAMES)
+            hint = f"; it is {former!r} here" if former else nearest(name, NAMES, prefix)
             raise ConfigError(f"{where}: {prefix}{name} is no setting{hint}")
     return values
 
@@ -299,6 +304,8 @@ def _channels(
     secret: Callable[[str], str] | None,
 ) -> tuple[Channel, ...]:
     entries = list(value) if isinstance(value, list | tuple) else [value]
+    if value == "":
+        raise ConfigError("CHANNELS is empty: put a webhook's URL there")
     channels: list[Channel] = []
     given = [entry.get("name") for entry in entries if isinstance(entry, dict)]
     taken = {name for name in given if isinstance(name, str)}
@@ -316,7 +323,7 @@ def _channels(
             raise ConfigError(f"{where} must be a webhook URL or a dict with a type")
         kind = str(entry.get("type", ""))
         if kind not in types:
-            problem = f"type {kind!r} is none" if kind else "has no type"
+            problem = f"type {_shown(kind)!r} is none" if kind else "has no type"
             raise ConfigError(f"{where} {problem}{nearest(kind, types)}")
         channel_class = types[kind]()
         if not entry.get("name"):
@@ -351,13 +358,23 @@ def _type_of(url: str) -> str:
     return "slack"
 
 
+def _shown(name: str) -> str:
+    """A name as an error may repeat it: whoever mixes up the quotes may have put a secret there."""
+    return name if re.fullmatch(r"[A-Za-z_][A-Za-z_-]{0,30}", name) else "…"
+
+
 def _problem(error: ValidationError, model: type[BaseModel]) -> str:
     """The first problem, in a line: where it is, what is wrong, the nearest right name."""
     problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
     where = ""
     for step in problem["loc"]:
-        where += f"[{step}]" if isinstance(step, int) else f".{step}" if where else str(step)
+        name = f"[{step}]" if isinstance(step, int) else _shown(step)
+        where += f".{name}" if where and isinstance(step, str) else name
     text = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "string_type":
+        text = "must be a text: put it in quotes"
+    if problem["type"] == "dict_type":
+        text = 'must be a dict, such as {"enabled": False}'
     if problem["type"] == "extra_forbidden":
         inner = Mute if where.startswith("MUTES") else model
         text = f"is no setting here{nearest(str(problem['loc'][-1]), inner.model_fields)}"

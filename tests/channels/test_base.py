@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import re
+import signal
+import socketserver
+import threading
 import unicodedata
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from html import unescape
 from typing import Any
 
@@ -21,6 +25,7 @@ from trailbell.channels.base import (
     by_status,
     clean,
     cut,
+    deadline,
     find,
     headline,
     post_json,
@@ -272,3 +277,51 @@ def test_post_json_without_an_answer() -> None:
 
     assert caught.value.verdict is Verdict.TRANSIENT
     assert caught.value.__cause__ is caught.value.__context__ is None
+
+
+class _Drip(socketserver.StreamRequestHandler):
+    """Answers, a byte at a time, for longer than anybody waits."""
+
+    def handle(self) -> None:
+        self.rfile.readline()
+        with suppress(OSError):
+            for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX: " + b"y" * 500:
+                self.wfile.write(bytes([byte]))
+                self.server.waiting.wait(0.01)  # type: ignore[attr-defined]
+            self.wfile.write(b"\r\n\r\nok")
+
+
+@contextmanager
+def dripping() -> Iterator[str]:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Drip) as server:
+        server.daemon_threads = True
+        server.waiting = threading.Event()  # type: ignore[attr-defined]
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/hook"
+        server.shutdown()
+        thread.join()
+
+
+def test_an_answer_that_drips() -> None:
+    """A post ends with its time, however often a byte arrives before a read's own time is over."""
+    with dripping() as url, pytest.raises(ChannelError, match=r"no answer \(TimeUp\)") as caught:
+        post_json(url, {}, urllib3.PoolManager(), urllib3.Timeout(total=0.2, connect=3, read=10))
+
+    assert caught.value.verdict is Verdict.TRANSIENT
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_a_deadline_outside_the_main_thread() -> None:
+    """Signals reach the main thread only: elsewhere a deadline lets its block run."""
+    ran: list[bool] = []
+
+    def work() -> None:
+        with deadline(0.001):
+            ran.append(True)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+    assert ran == [True]

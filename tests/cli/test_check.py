@@ -8,7 +8,7 @@ import pytest
 from cli.conftest import Run
 from fakes import WEBHOOK, Receiver
 
-PLACEHOLDER = "https://hooks.slack.com/services/T000/B000/XXXX"
+PLACEHOLDER = "https://hooks.slack.com/services/T000/B000/XXXX"  # the example's has eight X
 
 
 def levels(out: str) -> list[tuple[str, str]]:
@@ -64,6 +64,7 @@ def test_a_wrong_setting(run: Run, settings: str, words: str) -> None:
         ("CHANNELS = [{'type': 'slack', 'url': 'ssm:/a'}]", "ssm:/a was not looked up"),
         ("MUTES = [{'rule': 'root-*', 'reason': 'x', 'until': '2020-01-01'}]", "over since"),
         ("MUTES = [{'rule': 'root-*', 'reason': 'x'}]", "without an end"),
+        (f"CHANNELS = '{PLACEHOLDER}XXXX'", "still has the URL of the example"),
     ],
 )
 def test_a_note(run: Run, settings: str, words: str) -> None:

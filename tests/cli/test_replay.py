@@ -40,6 +40,18 @@ FILES = {
     "a saved payload": json.dumps(payload(KEY, QUIET, LOGIN)).encode(),
     "a saved payload over many lines": json.dumps(payload(KEY, QUIET, LOGIN), indent=1).encode(),
     "payloads, one a line": lines(payload(KEY), payload(QUIET, LOGIN)),
+    "what aws cloudtrail lookup-events prints": json.dumps(
+        {"Events": [{"CloudTrailEvent": json.dumps(one)} for one in (KEY, QUIET, LOGIN)]}, indent=4
+    ).encode(),
+    "what aws logs filter-log-events prints": json.dumps(
+        {"events": [{"message": json.dumps(one)} for one in (KEY, QUIET, LOGIN)]}
+    ).encode(),
+    "events of EventBridge": lines(
+        *(
+            {"detail-type": "AWS API Call via CloudTrail", "detail": one}
+            for one in (KEY, QUIET, LOGIN)
+        )
+    ),
     "a bare list": json.dumps([KEY, QUIET, LOGIN]).encode(),
 }
 
@@ -168,6 +180,9 @@ def test_hostile_text_drives_no_terminal(run: Run) -> None:
         (["records", "--rules", "access-key-create"], b"", "did you mean 'access-key-created'"),
         (["records", "--config", "missing.py"], b"", "missing.py"),
         (["."], b"", ".: Is a directory"),
+        (["records"], b'{"foo": 1}', "holds JSON, but no CloudTrail records"),
+        (["records", "--rules", ""], b"", "--rules names the rules"),
+        (["records", "--all-rules", "--rules", "root-activity"], b"", "without --all-rules"),
         ([], b"", "Missing argument 'FILE...'"),
         (["records", "--format", "xml"], b"", "'xml'"),
     ],

@@ -11,10 +11,13 @@ import importlib
 import json
 import pkgutil
 import re
+import signal
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from functools import partial
+from threading import current_thread, main_thread
 from time import time
 from types import ModuleType
 from typing import Annotated, Any, ClassVar, NamedTuple
@@ -165,22 +168,52 @@ def post_json(
     :raises ChannelError: transient, where no answer came.
     """
     problem = ""
+    data = json.dumps(body).encode()
     try:
-        response = http.request(
-            "POST",
-            url,
-            body=json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
-            timeout=timeout,
-            retries=False,
-            redirect=False,
-        )
-    except urllib3.exceptions.HTTPError as error:
+        with deadline(timeout.total):
+            response = http.request(
+                "POST",
+                url,
+                body=data,
+                headers={"Content-Type": "application/json"},
+                timeout=timeout,
+                retries=False,
+                redirect=False,
+            )
+    except (urllib3.exceptions.HTTPError, TimeUp) as error:
         problem = type(error).__name__  # its text and its context hold the URL
     if problem:  # raised out here, where no context hangs on it
         raise ChannelError(f"no answer ({problem})", Verdict.TRANSIENT)
     text = response.data[: 1 << 16].decode("utf-8", "replace")
     return Answer(response.status, text, retry_after(response.headers.get("Retry-After")))
+
+
+class TimeUp(Exception):
+    """Raised in the main thread when a deadline is over."""
+
+
+@contextmanager
+def deadline(seconds: object) -> Iterator[None]:
+    """End what runs inside after so many seconds, with TimeUp.
+
+    urllib3's time-outs hold for each address that it tries and for each read, so that a host with
+    eight dead addresses, or one that drips its answer, would take a multiple of them. A signal
+    costs nothing, and reaches only the main thread: elsewhere urllib3's time-outs must do.
+    """
+    if not isinstance(seconds, int | float) or current_thread() is not main_thread():
+        yield
+        return
+
+    def over(*_: object) -> None:
+        raise TimeUp
+
+    before = signal.signal(signal.SIGALRM, over)
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def by_status(status: int) -> Verdict:

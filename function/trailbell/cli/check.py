@@ -3,7 +3,7 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
@@ -14,16 +14,25 @@ from pydantic import SecretStr
 
 from trailbell import app
 from trailbell.channels.base import LOOPBACK, Channel, clean, literal
-from trailbell.cli.common import config_option, counted, format_option, print_json, settings_from
+from trailbell.cli.common import (
+    HELP,
+    config_option,
+    counted,
+    format_option,
+    print_json,
+    settings_from,
+)
 from trailbell.errors import ConfigError
 from trailbell.examples import NO_EXAMPLES, wrong
 from trailbell.model import Message, say
+from trailbell.rules.base import Rule
 from trailbell.settings import Mute, Settings
 
+PLACEHOLDER = "/XXXXXXXX"  # in the URL of configs.example.py
 SLACK_HOSTS = ("hooks.slack.com", "hooks.slack-gov.com")
 
 
-@click.command()
+@click.command(context_settings=HELP)
 @config_option
 @click.option("--post", is_flag=True, help="Send each channel one message that says it is a test.")
 @format_option
@@ -52,7 +61,7 @@ def check(config: Path | None, post: bool, form: str) -> None:
                 say_line("note" if line == NO_EXAMPLES else "problem", f"rule {rule.id} {line}")
     for channel in settings.CHANNELS:
         say_line("ok", f"channel {channel.name}{_filters(channel)}")
-    for note in _notes(settings):
+    for note in _notes(settings, bell.rules):
         say_line("note", note)
     if (post and not _post(settings, bell, say_line)) or not fine:
         raise click.exceptions.Exit(1)
@@ -83,7 +92,7 @@ def _filters(channel: Channel) -> str:
     return f" ({'; '.join(parts)})" if parts else ""
 
 
-def _notes(settings: Settings) -> Iterator[str]:
+def _notes(settings: Settings, chosen: Mapping[Rule, bool]) -> Iterator[str]:
     if not settings.CHANNELS:
         yield "no channel is set: the function needs one (CHANNELS, or TRAILBELL_CHANNELS)"
     for channel in settings.CHANNELS:
@@ -94,8 +103,18 @@ def _notes(settings: Settings) -> Iterator[str]:
             elif isinstance(value, SecretStr) and field == "url":
                 host = urlsplit(value.get_secret_value()).hostname or ""
                 known = host in SLACK_HOSTS or LOOPBACK.fullmatch(host)
-                if channel.type == "slack" and not known:
+                if PLACEHOLDER in value.get_secret_value():
+                    yield f"channel {channel.name} still has the URL of the example"
+                elif channel.type == "slack" and not known:
                     yield f"channel {channel.name}: {clean(host)} is not one of Slack's hosts"
+    if beyond := [rule.id for rule, runs in chosen.items() if runs and rule.needs_state]:
+        yield (
+            f"{counted(len(beyond), 'rule')} that look beyond one event are off in the function,"
+            f" which keeps no memory: {', '.join(beyond)}"
+        )
+    for custom in settings.CUSTOM_RULES:
+        if not (custom.actions or custom.identities or custom.gate):
+            yield f"rule {custom.id} looks at every event: it has no actions"
     today = datetime.now(settings.zone)
     for number, mute in enumerate(settings.MUTES):
         end = _end(mute, today)

@@ -24,6 +24,7 @@ STYLES = {  # of a severity, in a terminal; the word stands beside the colour
     Severity.INFO: "bright_black",
 }
 
+HELP = {"help_option_names": ["-h", "--help"]}
 config_option = click.option(
     "--config",
     type=click.Path(path_type=Path),
@@ -42,7 +43,8 @@ format_option = click.option(
 def settings_from(config: Path | None, look_up: Callable[[str], str] | None = None) -> Settings:
     """The settings of a command: ``--config``, else ./configs.py, and the environment."""
     if config is not None and not config.is_file():
-        raise ConfigError(f"--config {config}: there is no such file")
+        what = "is a folder, not a file" if config.is_dir() else "there is no such file"
+        raise ConfigError(f"--config {config}: {what}")
     return app.load_settings(config or Path(), os.environ, look_up)
 
 

@@ -24,7 +24,7 @@ import click
 
 from trailbell import app
 from trailbell.cli import cards, day, page
-from trailbell.cli.common import counted, format_option, print_json, stderr, stdout
+from trailbell.cli.common import HELP, counted, format_option, print_json, stderr, stdout
 from trailbell.cli.standin import SLACK, TELEGRAM, Post, StandIn
 from trailbell.errors import TrailbellError
 
@@ -77,7 +77,7 @@ class Context:
         return round((self._end - time.monotonic()) * 1000)
 
 
-@click.command()
+@click.command(context_settings=HELP)
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import sys
+import zlib
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -19,6 +20,7 @@ from rich.text import Text
 from trailbell import app, payload
 from trailbell.channels.base import MARKS, clean, plain
 from trailbell.cli.common import (
+    HELP,
     STYLES,
     config_option,
     counted,
@@ -38,23 +40,26 @@ GZIP = b"\x1f\x8b"
 WHOLE = 256 << 20  # bytes of a document that is not one record a line
 
 
-@click.command()
+@click.command(context_settings=HELP)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @config_option
 @format_option
 @click.option("--all-rules", is_flag=True, help="Run every rule, those that are off too.")
-@click.option("--rules", "only", default="", metavar="A,B", help="Run these rules and no others.")
+@click.option("--rules", "only", metavar="A,B", help="Run these rules and no others.")
 def replay(
-    files: tuple[str, ...], config: Path | None, form: str, all_rules: bool, only: str
+    files: tuple[str, ...], config: Path | None, form: str, all_rules: bool, only: str | None
 ) -> None:
     """What the rules say of recorded events. Posts nothing.
 
     FILE holds one CloudTrail record a line, or is a CloudTrail log file ({"Records": [...]}, .gz
-    too), or a saved Lambda payload ({"awslogs": ...}); - reads standard input. A summary goes to
-    stderr. Exits 0 whether or not something rang.
+    too), a saved Lambda payload ({"awslogs": ...}), or what `aws cloudtrail lookup-events` or `aws
+    logs filter-log-events` printed; - reads standard input. A summary goes to stderr. Exits 0
+    whether or not something rang.
     """
     settings = settings_from(config)
-    names = [name.strip() for name in only.split(",") if name.strip()]
+    names = [name.strip() for name in (only or "").split(",") if name.strip()]
+    if only is not None and (all_rules or not names):
+        raise click.ClickException("--rules names the rules to run, and goes without --all-rules")
     bell = app.bell(settings, everything=all_rules, only=names, state=MemoryState())
     tally = Tally()
     reader = bell.reader()
@@ -92,6 +97,8 @@ def _line(alert: Alert, reader: Reader) -> str:
     place = reader.accounts.get(alert.event.account, alert.event.account)
     mark = f"{MARKS[alert.severity]} {str(alert.severity).upper():<8}"
     what = f"{plain(alert.title)}  {click.style(alert.rule, dim=True)}"
+    if alert.own:
+        what += "".join(f"\n    {line.label}: {plain(line.text)}" for line in alert.details)
     return f"{when}  {mark}  {clean(place) if place else ''}  {what}"
 
 
@@ -170,15 +177,22 @@ def _batches(
                 documents = _documents(_unzipped(raw))
                 done = 0
                 while chunk := list(islice(documents, CHUNK)):
-                    yield _batch(chunk, bell, tally)
+                    batch = _batch(chunk, bell, tally)
+                    if batch.events and not any(map(_is_record, batch.events)):
+                        raise PayloadError("holds JSON, but no CloudTrail records")
+                    yield batch
                     if bar and raw.seekable():
                         bar.advance(bar.task_ids[0], raw.tell() - done)
                         done = raw.tell()
         except PayloadError as error:
             raise click.ClickException(f"{name}: {error}") from None
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, zlib.error) as error:
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise click.ClickException(f"{name}: {reason}") from None
+
+
+def _is_record(event: Event) -> bool:
+    return bool({"eventName", "eventSource", "eventVersion", "userIdentity"} & event.raw.keys())
 
 
 def _opened(name: str) -> AbstractContextManager[BinaryIO]:

@@ -9,6 +9,7 @@ from rich.text import Text
 from trailbell import app
 from trailbell import rules as shipped
 from trailbell.cli.common import (
+    HELP,
     STYLES,
     config_option,
     counted,
@@ -22,7 +23,7 @@ from trailbell.rules.base import ID, Rule, find
 TEMPLATE = (Path(__file__).parent / "new_rule.py.txt").read_text("utf-8")
 
 
-@click.group(invoke_without_command=True)
+@click.group(invoke_without_command=True, context_settings=HELP)
 @config_option
 @format_option
 @click.pass_context

@@ -12,10 +12,10 @@ from fnmatch import fnmatchcase
 from functools import cache
 from inspect import isabstract
 from types import ModuleType
-from typing import Any, ClassVar, Literal, Self, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, Self, get_args, get_origin, get_type_hints
 
 from trailbell.errors import ConfigError
-from trailbell.model import Event, Line, Severity, Text, say
+from trailbell.model import Event, Line, Severity, Text, action_name, say
 from trailbell.names import nearest
 from trailbell.state.base import State
 
@@ -93,6 +93,21 @@ class Rule(ABC):
             return
         if not ID.fullmatch(getattr(cls, "id", "")):
             raise ConfigError(f"rule {cls.__name__}: the id must look like 'access-key-created'")
+        for name, allowed in (("failed_calls", FailedCalls), ("service_calls", ServiceCalls)):
+            if getattr(cls, name) not in get_args(allowed):
+                known = ", ".join(get_args(allowed))
+                raise ConfigError(f"rule {cls.id}: {name} must be one of {known}")
+        for action in (*_tuple(cls, "actions"), *_tuple(cls, "identities")):
+            if not isinstance(action, str):
+                raise ConfigError(f"rule {cls.id}: {action!r} is no text")
+        for action in cls.actions:
+            if not re.fullmatch(r"[a-z0-9-]+:[A-Za-z0-9_]+", action):
+                raise ConfigError(
+                    f"rule {cls.id}: the action {action!r} must look like 'iam:CreateAccessKey',"
+                    " as `trailbell replay` prints it"
+                )
+        # CloudTrail shows some with a version behind them, which Event.action leaves out.
+        cls.actions = tuple(action_name(action) for action in cls.actions)
         cls.severity = severity_named(getattr(cls, "severity", None), f"rule {cls.id}: severity")
 
     def may_want(self, text: str) -> bool:
@@ -162,9 +177,13 @@ class Rule(ABC):
     @classmethod
     def hints(cls) -> dict[str, Any]:
         """The tunables and their types."""
+        try:
+            hints = get_type_hints(cls)
+        except NameError as error:
+            raise ConfigError(f"rule {cls.id}: a field's type is unknown: {error}") from None
         return {
             name: hint
-            for name, hint in get_type_hints(cls).items()
+            for name, hint in hints.items()
             if get_origin(hint) is not ClassVar and name not in Rule.__annotations__
         }
 
@@ -202,6 +221,13 @@ class Rule(ABC):
 
     def check(self) -> None:  # noqa: B027 - a hook that most rules have no need of
         """Look at the tuned fields; a ValueError says what is wrong with them."""
+
+
+def _tuple(rule: type[Rule], name: str) -> tuple[object, ...]:
+    value = getattr(rule, name)
+    if not isinstance(value, tuple | list):
+        raise ConfigError(f"rule {rule.id}: {name} must be a tuple, such as ('x',)")
+    return tuple(value)
 
 
 def severity_named(value: object, where: str) -> Severity:

@@ -56,7 +56,7 @@ class RootCredentialChanged(Rule):
         "Ask the keeper of the root mailbox now. Not them? Take the password, MFA and keys back "
         "from that mailbox."
     )
-    many = "changed its credentials"
+    many = "changed credentials or contacts of the root user"
     attack = "T1098.001"
     references = (
         "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-user.html",

@@ -163,6 +163,9 @@ class AccessDeniedBurst(Rule):
         yield Quiet("the fourteenth", refused(52), before=several(refused, 13, 4))
         yield Quiet("the sixteenth: it was told", refused(60), before=several(refused, 15, 4))
         yield Quiet(
+            "the sixteenth of many different ones", varied(60), before=several(varied, 15, 4)
+        )
+        yield Quiet(
             "the same records again and again", refused(52), before=several(refused, 14, 4) * 2
         )
         yield Quiet("too far apart", refused(700), before=several(lambda s: refused(s), 14, 50))

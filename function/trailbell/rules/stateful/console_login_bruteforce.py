@@ -317,7 +317,19 @@ class ConsoleLoginBruteforce(Rule):
             "Somebody failed to sign in as dave 5 times in 40 seconds, from 192.0.2.10",
             before=(fail(0), fail(10), fail(30), fail(40)),
         )
+        yield Rings(
+            "a sign-in that succeeds after slow spraying",
+            win(3300, "user-4"),
+            "user-4 signed in from 192.0.2.10 after 10 failed sign-ins in 54 minutes",
+            Severity.CRITICAL,
+            before=several(lambda second: fail(second, f"user-{second // 360}"), 10, 360),
+        )
         yield Quiet("the fourth failure", fail(30), before=four[:3])
+        yield Quiet(
+            "names that do not exist, from many addresses",
+            fail(40, hidden),
+            before=several(lambda s: fail(s, hidden, sourceIPAddress=f"198.51.100.{s}"), 9, 3),
+        )
         yield Quiet("the sixth: it was told", fail(60), before=(*four, fail(40)))
         yield Quiet("the same record again and again", fail(30), before=four * 2)
         yield Quiet(

@@ -250,6 +250,11 @@ class NewKeyUsedElsewhere(Rule):
             use(180, "192.0.2.10"),
             before=(make(0, "backup"),),
         )
+        yield Quiet(
+            "a key of one's own, and nobody knows where it was made",
+            use(180),
+            before=(make(0, "backup", sourceIPAddress="AWS Internal"),),
+        )
         yield Quiet("an old key", use(4000), before=(make(0),))
         yield Quiet("a key that nobody made", use(180))
         yield Quiet("it was told", use(190, "198.51.100.7"), before=(make(0), use(180)))

@@ -20,7 +20,7 @@ from trailbell.state.base import Entry, densest
 from trailbell.testing import call, role, service
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
-PER_WINDOW = 24
+PER_WINDOW = 12
 """How often per window a thing that is read again and again is remembered, at most."""
 READS = ("Get", "List", "Describe")
 GATES = ('"Get', '"List', '"Describe', '"BatchGet')
@@ -249,6 +249,7 @@ class ReadBurst(Rule):
         yield Quiet("parameters as they are", parameters(40, False), before=several(parameters, 4))
         yield Quiet("another attribute", script(90, "ramdisk"), before=several(script, 9))
         yield Quiet("a look around by hand", by_hand(5), before=several(by_hand, 5, 1))
+        yield Quiet("a look around goes on", around(60), before=several(around, 60, 1))
         yield Quiet("a slow look around", around(25), before=several(around, 5, 4))
         yield Quiet(
             "AWS itself",

@@ -135,7 +135,7 @@ def _rule_page(rule: Rule) -> str:
         f"| calls by AWS | {BY_AWS[rule.service_calls]} |",
     ]
     if rule.needs_state:
-        facts.append("| memory | needs one: on in `replay`, off in the function, which keeps none |")
+        facts.append("| memory | needs one: on in `replay`, off in the function |")
     if rule.gives_way:
         facts.append("| gives way | to any other rule that matches the same event |")
     if rule.attack:

@@ -513,6 +513,25 @@ class TestAccessDenied:
 
         assert [row[1] for row in found] in (["high"], ["medium", "high"])
 
+    def test_less_after_more(self, new: New) -> None:
+        """What was told as high is not told again as medium within ten minutes."""
+
+        def refused(second: int, name: str) -> Event:
+            time = NOON + timedelta(seconds=second)
+            return call(
+                f"ec2:Describe{name}",
+                error="AccessDenied",
+                eventID=f"id-{second}",
+                eventTime=f"{time:%Y-%m-%dT%H:%M:%SZ}",
+            )
+
+        varied = [refused(second, str(second)) for second in range(-14, 1)]
+        same = [refused(second, "Vpcs") for second in range(580, 600)]
+
+        found = rings(watched("access-denied-burst", new), [*varied, *same])
+
+        assert [row[:2] for row in found] == [("id-0", "high")]
+
 
 class TestNewAdmin:
     @unhurried

@@ -87,19 +87,16 @@ class Engine:
         """What the rules say of the events, in the order of the events."""
         found: list[Alert] = []
         for event in events:
-            named = self._by_action.get(event.action, ())
-            by_identity = self._by_identity.get(event.identity, ())
-            for rule in named:
-                self._ask(rule, event, found)
-            for rule in by_identity:
+            named: tuple[Rule, ...] = ()
+            if action_name(event.name) in self._names:
+                named = self._by_action.get(event.action, ())
+                for rule in named:
+                    self._ask(rule, event, found)
+            for rule in self._by_identity.get(event.identity, ()):
                 if rule not in named:
                     self._ask(rule, event, found)
-            text = event.message
-            if "\\" in text and "\\u" in text:
-                text = ""  # an escape may spell a gate
             for rule in self._others:
-                if not text or rule.may_want(text):
-                    self._ask(rule, event, found)
+                self._ask(rule, event, found)
         return found
 
     def _ask(self, rule: Rule, event: Event, found: list[Alert]) -> None:

@@ -175,7 +175,9 @@ class Event:
     @property
     def identity(self) -> str:
         """The type of the caller: IAMUser, Root, AssumedRole, ... or ""."""
-        return self.text("userIdentity.type")
+        identity = self.raw.get("userIdentity")
+        kind = identity.get("type") if isinstance(identity, dict) else ""
+        return kind if isinstance(kind, str) else ""
 
     @property
     def error(self) -> str:
@@ -190,8 +192,7 @@ class Event:
         return (
             raw.get("errorCode") in (None, "", "Success")
             and raw.get("errorMessage") in (None, "")
-            and self.get("responseElements", {}) != "Failure"
-            and self.get(f"responseElements.{self.name}") != "Failure"
+            and _answer(raw.get("responseElements"), self.name) != "Failure"
         )
 
     @property
@@ -244,6 +245,11 @@ class Event:
             or self.text("userIdentity.invokedBy").endswith(".amazonaws.com")
             or self.ip.endswith(".amazonaws.com")
         )
+
+
+def _answer(response: object, name: str) -> object:
+    """What a sign-in was answered: ``{"ConsoleLogin": "Failure"}``."""
+    return response.get(name) if isinstance(response, dict) else response
 
 
 def moment(value: object) -> datetime | None:

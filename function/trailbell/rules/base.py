@@ -61,7 +61,8 @@ class Rule(ABC):
     identities: ClassVar[tuple[str, ...]] = ()
     """Types of callers whose every event it wants to see, as ``Root``; beside its actions."""
     gate: ClassVar[str] = ""
-    """A rule with neither sees every event that contains this text; empty means every event."""
+    """For a rule with neither: a text that each record which it may want contains. Only a hint
+    that saves parsing; ``match`` still has to say no. Empty: it may want every record."""
     failed_calls: ClassVar[FailedCalls] = "report-same"
     """What becomes of a call that failed. The "-lower" ones ring one step less severe;
     "denied-lower" keeps refused calls and drops mistakes, such as a name that does not exist."""

@@ -328,7 +328,7 @@ class ConsoleLoginBruteforce(Rule):
         yield Quiet(
             "names that do not exist, from many addresses",
             fail(40, hidden),
-            before=several(lambda s: fail(s, hidden, sourceIPAddress=f"198.51.100.{s}"), 9, 3),
+            before=several(lambda s: fail(s, hidden, sourceIPAddress=f"198.51.100.{s}"), 4, 3),
         )
         yield Quiet("the sixth: it was told", fail(60), before=(*four, fail(40)))
         yield Quiet("the same record again and again", fail(30), before=four * 2)

@@ -249,7 +249,7 @@ class ReadBurst(Rule):
         yield Quiet("parameters as they are", parameters(40, False), before=several(parameters, 4))
         yield Quiet("another attribute", script(90, "ramdisk"), before=several(script, 9))
         yield Quiet("a look around by hand", by_hand(5), before=several(by_hand, 5, 1))
-        yield Quiet("a look around goes on", around(60), before=several(around, 60, 1))
+        yield Quiet("a look around goes on", around(58), before=several(around, 58, 1))
         yield Quiet("a slow look around", around(25), before=several(around, 5, 4))
         yield Quiet(
             "AWS itself",

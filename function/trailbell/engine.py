@@ -26,6 +26,7 @@ SHOWN = 300  # characters of an unreadable record
 HEAD = '{"eventVersion":"1.'
 IDENTITY = '","userIdentity":{"type":"'
 EVENT_NAME = '"eventName"'
+REGION = '","awsRegion":"'
 
 
 class Engine:
@@ -66,13 +67,18 @@ class Engine:
         if at < 0 or not text.startswith(HEAD) or text[-1] != "}":
             return True
         start = at + len(IDENTITY)
-        if text[start : text.find('"', start)] in self._by_identity:
-            return True
+        for rule in self._by_identity.get(text[start : text.find('"', start)], ()):
+            if rule.may_want(text):
+                return True
         at = text.find(EVENT_NAME, start)
         start = at + len(EVENT_NAME) + 2
-        if at < 0 or text[start - 2 : start] != ':"' or text.find(EVENT_NAME, start) > 0:
+        end = text.find('"', start)
+        if at < 0 or text[start - 2 : start] != ':"':
             return True
-        if action_name(text[start : text.find('"', start)]) in self._names:
+        # Before the field that CloudTrail writes next, it is the record's own name.
+        if not text.startswith(REGION, end) and text.find(EVENT_NAME, start) > 0:
+            return True
+        if action_name(text[start:end]) in self._names:
             return True
         for gate in self._gates:
             if gate in text:

@@ -179,7 +179,7 @@ def _decode(data: str) -> object:
         raise PayloadError("awslogs.data is not base64") from None
     raw = _inflate(packed)
     try:
-        return from_json(raw)
+        return from_json(raw, cache_strings="keys")  # no two messages are alike
     except ValueError:
         try:  # a byte that is not UTF-8 costs that byte, not the batch
             return json.loads(raw.decode("utf-8", "replace"))

@@ -150,6 +150,9 @@ def _load(module_name: str) -> type[Channel]:
     )
 
 
+NO_RETRIES = urllib3.Retry(False, redirect=False)  # what urllib3 makes of False, made once
+
+
 class Answer(NamedTuple):
     """What a server said."""
 
@@ -177,7 +180,7 @@ def post_json(
                 body=data,
                 headers={"Content-Type": "application/json"},
                 timeout=timeout,
-                retries=False,
+                retries=NO_RETRIES,
                 redirect=False,
             )
     except (urllib3.exceptions.HTTPError, TimeUp) as error:
@@ -204,16 +207,17 @@ def deadline(seconds: object) -> Iterator[None]:
         yield
         return
 
-    def over(*_: object) -> None:
-        raise TimeUp
-
-    before = signal.signal(signal.SIGALRM, over)
+    if signal.getsignal(signal.SIGALRM) is not _over:
+        signal.signal(signal.SIGALRM, _over)
     signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+
+
+def _over(*_: object) -> None:
+    raise TimeUp
 
 
 def by_status(status: int) -> Verdict:

@@ -19,6 +19,9 @@ from trailbell.model import Event, Line, Severity, Text, action_name, say
 from trailbell.names import nearest
 from trailbell.state.base import State
 
+READ_ONLY = '"readOnly":true,"eventType":"'
+"""A read, as CloudTrail writes it: next to eventType the flag is the record's own, and not one of
+the request's parameters, such as a volume's."""
 ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
 FailedCalls = Literal["ignore", "only-failed", "report-lower", "denied-lower", "report-same"]
 ServiceCalls = Literal["keep", "drop-aws", "drop-automation"]
@@ -112,7 +115,10 @@ class Rule(ABC):
         cls.severity = severity_named(getattr(cls, "severity", None), f"rule {cls.id}: severity")
 
     def may_want(self, text: str) -> bool:
-        """Whether it may want the record with this text; for rules without actions. No parsing."""
+        """Whether it may want the record with this text, told without parsing it.
+
+        Asked of a rule's identities' records, and of all where it has neither those nor actions.
+        """
         return self.gate in text
 
     @abstractmethod

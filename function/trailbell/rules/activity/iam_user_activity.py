@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from trailbell.actor import HIDDEN
 from trailbell.model import Event, Line, Severity, Text, say
 from trailbell.rules.activity._calls import call_listed, deed
-from trailbell.rules.base import Quiet, Rings, Rule, listed
+from trailbell.rules.base import READ_ONLY, Quiet, Rings, Rule, listed
 from trailbell.testing import call, person, root, service, sign_in, user
 
 TELLING = ("userName", "roleName", "groupName", "roleArn", "bucketName", "groupId", "queueUrl")
@@ -46,6 +46,9 @@ class IamUserActivity(Rule):
     """Addresses (globs, such as ``192.0.2.*``) from which calls are no news."""
     include_reads: bool = False
     """Whether calls that only read ring too."""
+
+    def may_want(self, text: str) -> bool:
+        return self.include_reads or READ_ONLY not in text
 
     def match(self, event: Event) -> bool:
         return (

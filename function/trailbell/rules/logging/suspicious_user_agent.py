@@ -19,7 +19,8 @@ NAMES = {
 }
 """What the sentence calls them; others go by what was looked for."""
 SHOWN = 200  # characters of a user agent
-KEY = '"userAgent":"'
+KEY = '"userAgent"'
+NEXT = ('","requestParameters":', '","errorCode":"')  # behind the record's own user agent
 KNOWN = 256  # user agents that are remembered
 
 
@@ -75,19 +76,23 @@ class SuspiciousUserAgent(Rule):
         self.known: dict[str, bool] = {}
 
     def may_want(self, text: str) -> bool:
-        """Whether the user agent in the text is a tool's.
-
-        Asked of every record, and the same few user agents come again and again. The record's own
-        stands before all of its nested objects but userIdentity: the first one is it.
-        """
-        start = text.find(KEY) + len(KEY)
-        agent = text[start : text.find('"', start)]
-        known = self.known.get(agent)
-        if known is None:
+        """Whether the user agent in the text is a tool's, or may be another than it looks."""
+        at = text.find(KEY)
+        if at < 0:
+            return False
+        end = text.find('"', at + len(KEY) + 2)
+        field = text[at:end]
+        wanted = self.known.get(field)
+        if wanted is None:
+            # Asked of every record: the same few user agents come again and again.
             if len(self.known) >= KNOWN:
                 self.known.clear()
-            known = self.known[agent] = start < len(KEY) or "\\" in agent or bool(self.tools(agent))
-        return known
+            agent = field.removeprefix(f'{KEY}:"')
+            wanted = end < 0 or agent == field or "\\" in agent or bool(self.tools(agent))
+            self.known[field] = wanted
+        if wanted or text.startswith(NEXT, end):
+            return wanted
+        return text.rfind(KEY) > at  # a second one
 
     def check(self) -> None:
         if "" in self.agents:

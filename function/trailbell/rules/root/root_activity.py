@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from trailbell.model import Event, Line, Severity, Text, say
-from trailbell.rules.base import Quiet, Rings, Rule, did, listed
+from trailbell.rules.base import READ_ONLY, Quiet, Rings, Rule, did, listed
 from trailbell.testing import OTHER_ACCOUNT, call, person, root, service, sign_in
 
 ASSUME_ROOT = "sts:AssumeRoot"
@@ -47,6 +47,9 @@ class RootActivity(Rule):
     """Calls (globs) that are no news: ``CreateServiceLinkedRole`` or ``iam:Create*``."""
     include_reads: bool = False
     """Whether calls that only read ring too."""
+
+    def may_want(self, text: str) -> bool:
+        return self.include_reads or READ_ONLY not in text
 
     def match(self, event: Event) -> bool:
         action = event.action

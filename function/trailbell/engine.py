@@ -42,9 +42,8 @@ class Engine:
                 rule.state = state
         self._by_action: dict[str, tuple[Rule, ...]] = {}
         self._by_identity: dict[str, tuple[Rule, ...]] = {}
-        self._others = tuple(
-            rule for rule in self.rules if not rule.actions and not rule.identities
-        )
+        others = [rule for rule in self.rules if not rule.actions and not rule.identities]
+        self._others = tuple((rule, rule.glance) for rule in others)
         for rule in self.rules:
             for action in rule.actions:
                 self._by_action[action] = (*self._by_action.get(action, ()), rule)
@@ -52,8 +51,8 @@ class Engine:
                 self._by_identity[identity] = (*self._by_identity.get(identity, ()), rule)
         self._names = frozenset(action.partition(":")[2] for action in self._by_action)
         # One search serves all rules behind the same gate.
-        own = [rule for rule in self._others if type(rule).may_want is not Rule.may_want]
-        self._gates = tuple({rule.gate: None for rule in self._others if rule not in own})
+        own = [rule for rule in others if type(rule).may_want is not Rule.may_want]
+        self._gates = tuple({rule.gate: None for rule in others if rule not in own})
         self._may_want = tuple(rule.may_want for rule in own)
 
     def wants(self, text: str) -> bool:
@@ -92,17 +91,24 @@ class Engine:
     def alerts(self, events: Iterable[Event]) -> list[Alert]:
         """What the rules say of the events, in the order of the events."""
         found: list[Alert] = []
+        names, by_identity, others = self._names, self._by_identity, self._others
         for event in events:
+            raw = event.raw
             named: tuple[Rule, ...] = ()
-            if action_name(event.name) in self._names:
+            name = raw.get("eventName")
+            if name.__class__ is str and (name in names or name[-1:].isdigit()):
                 named = self._by_action.get(event.action, ())
                 for rule in named:
                     self._ask(rule, event, found)
-            for rule in self._by_identity.get(event.identity, ()):
-                if rule not in named:
+            identity = raw.get("userIdentity")
+            kind = identity.get("type") if identity.__class__ is dict else None
+            if kind.__class__ is str and kind in by_identity:
+                for rule in by_identity[kind]:
+                    if rule.glance(raw) and rule not in named:
+                        self._ask(rule, event, found)
+            for rule, glance in others:
+                if glance(raw):
                     self._ask(rule, event, found)
-            for rule in self._others:
-                self._ask(rule, event, found)
         return found
 
     def _ask(self, rule: Rule, event: Event, found: list[Alert]) -> None:

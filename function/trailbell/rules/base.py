@@ -121,6 +121,13 @@ class Rule(ABC):
         """
         return self.gate in text
 
+    def glance(self, raw: dict[str, Any]) -> bool:
+        """Whether the record is worth asking ``match`` about, where no action led to the rule.
+
+        Asked of nearly every record that was parsed: two look-ups, and nothing that can raise.
+        """
+        return True
+
     @abstractmethod
     def match(self, event: Event) -> bool:
         """Whether the event is worth an alert."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from trailbell.actor import HIDDEN
 from trailbell.model import Event, Line, Severity, Text, say
@@ -49,6 +50,9 @@ class IamUserActivity(Rule):
 
     def may_want(self, text: str) -> bool:
         return self.include_reads or READ_ONLY not in text
+
+    def glance(self, raw: dict[str, Any]) -> bool:
+        return self.include_reads or raw.get("readOnly") is not True
 
     def match(self, event: Event) -> bool:
         return (

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from trailbell.model import Event, Line, Severity, Text, say
 from trailbell.policy import omitted
@@ -34,6 +35,10 @@ class OversizeRequest(Rule):
         "cloudtrail-event-reference-record-contents.html",
     )
     since = "0.1.0"
+
+    def glance(self, raw: dict[str, Any]) -> bool:
+        parameters = raw.get("requestParameters")
+        return parameters.__class__ is dict and "omitted" in parameters
 
     def match(self, event: Event) -> bool:
         return (

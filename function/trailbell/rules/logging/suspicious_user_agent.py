@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Any
 
 from trailbell.first_aid import stop_key
 from trailbell.model import Event, Line, Severity, Text, say
@@ -74,6 +75,7 @@ class SuspiciousUserAgent(Rule):
     def __init__(self) -> None:
         self.tools = lru_cache(maxsize=KNOWN)(self.find)
         self.known: dict[str, bool] = {}
+        self.glanced: dict[str, bool] = {}
 
     def may_want(self, text: str) -> bool:
         """Whether the user agent in the text is a tool's, or may be another than it looks."""
@@ -94,13 +96,22 @@ class SuspiciousUserAgent(Rule):
             return wanted
         return text.rfind(KEY) > at  # a second one
 
+    def glance(self, raw: dict[str, Any]) -> bool:
+        agent = raw.get("userAgent")
+        return agent.__class__ is str and self.glanced.get(agent, True)
+
     def check(self) -> None:
         if "" in self.agents:
             raise ValueError("agents: an empty text is part of every user agent")
 
     def match(self, event: Event) -> bool:
         agent = event.raw.get("userAgent")
-        if type(agent) is not str or not self.tools(agent):
+        if type(agent) is not str:
+            return False
+        if len(self.glanced) >= KNOWN:
+            self.glanced.clear()
+        self.glanced[agent] = bool(self.tools(agent))
+        if not self.glanced[agent]:
             return False
         return bool(self.tool(event)) and not listed(event.actor.name, self.allow_actors)
 

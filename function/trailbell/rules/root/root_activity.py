@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from trailbell.model import Event, Line, Severity, Text, say
 from trailbell.rules.base import READ_ONLY, Quiet, Rings, Rule, did, listed
@@ -50,6 +50,9 @@ class RootActivity(Rule):
 
     def may_want(self, text: str) -> bool:
         return self.include_reads or READ_ONLY not in text
+
+    def glance(self, raw: dict[str, Any]) -> bool:
+        return self.include_reads or raw.get("readOnly") is not True
 
     def match(self, event: Event) -> bool:
         action = event.action

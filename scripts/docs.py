@@ -78,7 +78,9 @@ def _index(found: list[Rule]) -> str:
             "",
             f"{len(found)} rules. `trailbell rules` shows which run under your settings.",
             "",
-            _table(found, ""),
+            *_by_group(found),
+            "## Of trailbell itself",
+            "",
             "trailbell's own alerts, which cannot be muted:",
             "",
             "| alert | severity | what happened |",
@@ -99,6 +101,12 @@ def _index(found: list[Rule]) -> str:
             "",
         ]
     )
+
+
+def _by_group(found: list[Rule]) -> Iterator[str]:
+    for group in sorted({rule.group() for rule in found}):
+        yield f"## {group}\n"
+        yield _table([rule for rule in found if rule.group() == group], "")
 
 
 def _control(number: str) -> tuple[int, ...]:

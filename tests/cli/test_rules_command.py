@@ -83,3 +83,12 @@ def test_the_table_fits(run: Run, monkeypatch: pytest.MonkeyPatch, columns: str)
     assert ran.code == 0
     assert max(map(len, ran.out.splitlines())) <= int(columns)
     assert "…" not in ran.out
+
+
+def test_tunables_with_their_values(run: Run) -> None:
+    """--tunables shows what can be tuned, as it is set."""
+    Path("configs.py").write_text('RULES = {"access-key-created": {"allow_actors": ["robot"]}}')
+
+    out = " ".join(run("rules", "--tunables").out.split())
+
+    assert 'allow_actors = ["robot"] allow_users = [] alert_on_self = true' in out

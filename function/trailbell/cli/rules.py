@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -26,12 +27,13 @@ TEMPLATE = (Path(__file__).parent / "new_rule.py.txt").read_text("utf-8")
 @click.group(invoke_without_command=True, context_settings=HELP)
 @config_option
 @format_option
+@click.option("--tunables", is_flag=True, help="Show what can be tuned, with its values.")
 @click.pass_context
-def rules(ctx: click.Context, config: Path | None, form: str) -> None:
+def rules(ctx: click.Context, config: Path | None, form: str, tunables: bool) -> None:
     """The rules, and which of them run under the settings.
 
-    A rule is switched off, given another severity or tuned under RULES in configs.py; JSON shows
-    each rule's tunables with their values. `trailbell rules new my-rule` begins one of your own.
+    A rule is switched off, given another severity or tuned under RULES in configs.py.
+    `trailbell rules new my-rule` begins one of your own.
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -56,6 +58,9 @@ def rules(ctx: click.Context, config: Path | None, form: str) -> None:
             Text(str(severity), style=STYLES[severity]),
             Text(rule.summary().rstrip(".")),
         )
+        for name, value in rule.tunables().items() if tunables else ():
+            shown = json.dumps(value, default=str)
+            table.add_row("", "", "", Text(f"{name} = {shown}", style="bright_black"))
     console = stdout()
     console.print(table)
     running = sum(chosen.values())

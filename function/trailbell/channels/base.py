@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 
 import urllib3
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo
+from pydantic_core import to_json
 
 from trailbell.errors import ChannelError, Verdict
 from trailbell.model import Message, Severity, Text, say
@@ -171,7 +172,10 @@ def post_json(
     :raises ChannelError: transient, where no answer came.
     """
     problem = ""
-    data = json.dumps(body).encode()
+    try:
+        data = to_json(body)
+    except ValueError:  # half a character, in a word of a user's own rule
+        data = json.dumps(body).encode()
     try:
         with deadline(timeout.total):
             response = http.request(
@@ -276,12 +280,14 @@ def spans(
     :param total: characters of all pieces; what is beyond is cut.
     """
     for words, value in zip(text.words, (*text.values, None), strict=True):
-        for piece, is_value in ((words, False), (value, True)):
-            if (not piece and not is_value) or piece is None or total <= 0:
-                continue
-            shown = cut(clean(piece, limit) if is_value else piece, total)
+        if words and total > 0:
+            shown = words if len(words) <= total else cut(words, total)
             total -= len(shown)
-            yield shown, is_value
+            yield shown, False
+        if value is not None and total > 0:
+            shown = clean(value, min(limit, total))
+            total -= len(shown)
+            yield shown, True
 
 
 def command_lines(message: Message) -> str:

@@ -119,9 +119,10 @@ class Notifier:
         )
 
 
-def notifier(folder: Path) -> Notifier:
+def notifier(folder: Path, state: State | None = None) -> Notifier:
     """The notifier of the Lambda function whose lambda_function.py lies in the folder.
 
+    :param state: the memory of the rules that look beyond one event.
     :raises ConfigError: a setting is wrong, or no channel is set.
     """
     log.setLevel(logging.INFO)  # Lambda's root logger shows warnings only
@@ -132,7 +133,7 @@ def notifier(folder: Path) -> Notifier:
         raise ConfigError(
             "CHANNELS is empty: set a webhook URL in configs.py or in TRAILBELL_CHANNELS"
         )
-    return Notifier(bell(settings), http_client())
+    return Notifier(bell(settings, state=state), http_client())
 
 
 def load_settings(

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache, partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from trailbell.cli import cards, day, page
 from trailbell.cli.common import HELP, counted, format_option, print_json, stderr, stdout
 from trailbell.cli.standin import SLACK, TELEGRAM, Post, StandIn
 from trailbell.errors import TrailbellError
+from trailbell.state.memory import MemoryState
 
 Handler = Callable[[dict[str, Any], object], dict[str, int]]
 DOOR = "lambda_function.py"
@@ -169,6 +171,8 @@ def _handler(root: Path) -> Handler:
     assert spec and spec.loader  # noqa: S101 - for the type checker
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    # The function keeps no memory yet; the day is one process, so here the rules have one.
+    vars(module)["notifier"] = cache(partial(app.notifier, state=MemoryState()))
     handler: Handler = module.lambda_handler
     return handler
 

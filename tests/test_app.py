@@ -265,6 +265,22 @@ def test_own_log_group(group: str, handler: Callable[..., Door], receiver: Recei
     assert answer["messages"] == len(receiver.requests) == (0 if own else 2)
 
 
+def test_a_mended_secret_is_read_by_the_next_try(
+    receiver: Receiver, handler: Callable[..., Door], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a delivery that failed, Lambda's retry reads settings and secrets anew."""
+    monkeypatch.setenv("HOOK", f"{receiver.address}/services/old")
+    run = handler(CHANNELS={"type": "slack", "url": "env:HOOK"})
+    receiver.answer([(404, {}, "no_service")])
+    with pytest.raises(DeliveryIncomplete):
+        run(payload(KEY), Context())
+    monkeypatch.setenv("HOOK", f"{receiver.address}/services/new")
+
+    run(payload(KEY), Context())
+
+    assert [request.path for request in receiver.requests] == ["/services/old", "/services/new"]
+
+
 def test_built_once(
     receiver: Receiver, handler: Callable[..., Door], monkeypatch: pytest.MonkeyPatch
 ) -> None:

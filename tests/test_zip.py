@@ -204,6 +204,21 @@ def test_settings_go_in(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_settings_that_import_what_the_zip_lacks(tmp_path: Path) -> None:
+    """A package that this machine has and the zip has not stops the build, not the function."""
+    tree = copy_tree(tmp_path / "tree")
+    (tree / "configs.py").write_text(
+        "import click\nCHANNELS = 'https://hooks.example.com/x'\n", "utf-8"
+    )
+
+    done = build(tree, "--python", runnable()[0])
+
+    assert done.returncode == 1
+    assert "configs.py does not run from the zip" in done.stderr
+    assert not (tree / "function.zip").exists()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["settings", "index", "hash", "import"])
 def test_failing_step_fails(tmp_path: Path, case: str) -> None:
     """It ends with one clear line and not zero, and an older zip stays as it was."""

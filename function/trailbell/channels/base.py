@@ -207,7 +207,11 @@ def deadline(seconds: object) -> Iterator[None]:
     eight dead addresses, or one that drips its answer, would take a multiple of them. A signal
     costs nothing, and reaches only the main thread: elsewhere urllib3's time-outs must do.
     """
-    if not isinstance(seconds, int | float) or current_thread() is not main_thread():
+    if (
+        not isinstance(seconds, int | float)
+        or current_thread() is not main_thread()
+        or not hasattr(signal, "SIGALRM")  # on Windows
+    ):
         yield
         return
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any
 
 from trailbell.first_aid import stop_key
@@ -73,52 +72,44 @@ class SuspiciousUserAgent(Rule):
     """Actors (globs) that test your defences."""
 
     def __init__(self) -> None:
-        self.tools = lru_cache(maxsize=KNOWN)(self.find)
-        self.known: dict[str, bool] = {}
-        self.glanced: dict[str, bool] = {}
+        self.seen: dict[str, tuple[str, ...]] = {}
 
     def may_want(self, text: str) -> bool:
         """Whether the user agent in the text is a tool's, or may be another than it looks."""
         at = text.find(KEY)
         if at < 0:
             return False
-        end = text.find('"', at + len(KEY) + 2)
-        field = text[at:end]
-        wanted = self.known.get(field)
-        if wanted is None:
-            # Asked of every record: the same few user agents come again and again.
-            if len(self.known) >= KNOWN:
-                self.known.clear()
-            agent = field.removeprefix(f'{KEY}:"')
-            wanted = end < 0 or agent == field or "\\" in agent or bool(self.tools(agent))
-            self.known[field] = wanted
-        if wanted or text.startswith(NEXT, end):
-            return wanted
-        return text.rfind(KEY) > at  # a second one
+        start = at + len(KEY) + 2
+        end = text.find('"', start)
+        agent = text[start:end]
+        if end < 0 or text[start - 2 : start] != ':"' or "\\" in agent or self.tools(agent):
+            return True
+        return not text.startswith(NEXT, end) and text.rfind(KEY) > at  # a second one
 
     def glance(self, raw: dict[str, Any]) -> bool:
         agent = raw.get("userAgent")
-        return agent.__class__ is str and self.glanced.get(agent, True)
+        return agent.__class__ is str and bool(self.seen.get(agent, True))
 
     def check(self) -> None:
         if "" in self.agents:
             raise ValueError("agents: an empty text is part of every user agent")
 
     def match(self, event: Event) -> bool:
-        agent = event.raw.get("userAgent")
-        if type(agent) is not str:
-            return False
-        if len(self.glanced) >= KNOWN:
-            self.glanced.clear()
-        self.glanced[agent] = bool(self.tools(agent))
-        if not self.glanced[agent]:
-            return False
         return bool(self.tool(event)) and not listed(event.actor.name, self.allow_actors)
 
-    def find(self, agent: str) -> tuple[str, ...]:
-        """Those of ``agents`` that a user agent contains."""
-        agent = agent.lower()
-        return tuple(tool for tool in self.agents if tool.lower() in agent)
+    def tools(self, agent: str) -> tuple[str, ...]:
+        """Those of ``agents`` that a user agent contains.
+
+        Asked of every record, and the same few user agents come again and again.
+        """
+        found = self.seen.get(agent)
+        if found is None:
+            if len(self.seen) >= KNOWN:
+                self.seen.clear()
+            text = agent.lower()
+            found = tuple(tool for tool in self.agents if tool.lower() in text)
+            self.seen[agent] = found
+        return found
 
     def tool(self, event: Event) -> str:
         """The first tool that this call is told for; "" where it is told for none."""

@@ -14,6 +14,7 @@ PACKAGE = FUNCTION / "trailbell"
 
 LAYERS = {  # a layer, and what is in it
     "errors": ("errors", "names", "fit"),
+    "aws": ("aws",),
     "model": ("text", "actor", "model"),
     "testing": ("testing",),
     "policy": ("policy", "first_aid"),
@@ -28,20 +29,21 @@ LAYERS = {  # a layer, and what is in it
 BASES = {"rules.base", "channels.base", "state.base"}
 MAY_IMPORT = {  # a layer, and the layers or modules of trailbell that it may know of
     "errors": set[str](),
+    "aws": {"errors"},
     "model": {"errors"},
     "testing": {"model"},
     "policy": {"errors", "model"},
-    "state": {"errors", "model"},
+    "state": {"errors", "model", "aws"},
     "rules": {"errors", "model", "testing", "policy", "state.base"},
-    "channels": {"errors", "model"},
+    "channels": {"errors", "model", "aws"},
     "road": {"errors", "model", *BASES},
     "settings": {"errors", "model", *BASES},
-    "app": {"errors", "model", "rules", "channels", "road", "settings", *BASES},
+    "app": {"errors", "aws", "model", "rules", "channels", "road", "settings", *BASES},
     "cli": {*LAYERS},
 }
 HOME = {  # a package from outside, and the only places that may import it
-    "boto3": {"app", "channels/sns.py", "state/dynamodb.py", "collect", "audit", "history"},
-    "botocore": {"app", "channels/sns.py", "state/dynamodb.py", "collect", "audit", "history"},
+    "boto3": {"aws"},
+    "botocore": {"aws"},
     "duckdb": {"history"},
     "rich": {"cli"},
     "click": {"cli"},

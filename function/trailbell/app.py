@@ -15,12 +15,12 @@ from typing import Any
 
 import urllib3
 
-from trailbell import channels, noise, payload, rules
+from trailbell import aws, channels, noise, payload, rules
 from trailbell.channels.base import find as find_channels
 from trailbell.compose import Reader, compose
 from trailbell.deliver import Deliverer, Report
 from trailbell.engine import OWN, Engine, unreadable
-from trailbell.errors import ConfigError, DeliveryIncomplete
+from trailbell.errors import AwsError, ConfigError, DeliveryIncomplete
 from trailbell.model import Alert, Event, Group, Message
 from trailbell.rules.base import Rule
 from trailbell.rules.base import find as find_rules
@@ -223,19 +223,10 @@ def _document(name: str) -> str:
 def _aws(service: str, name: str, call: str, **request: Any) -> Any:
     """One call to a store of settings; boto3 loads only where a setting names such a store."""
     try:
-        import boto3
-        from botocore.exceptions import BotoCoreError, ClientError
-    except ImportError:
-        raise ConfigError(f"{name} needs boto3: `make setup`, or pip install boto3") from None
-    # botocore logs whole answers at DEBUG, and the answer is the secret.
-    logging.getLogger("botocore").setLevel(logging.INFO)
-    try:
-        return getattr(boto3.client(service), call)(**request)
-    except ClientError as error:
-        reason = error.response.get("Error", {}).get("Code", "refused")
-    except BotoCoreError as error:
-        reason = type(error).__name__
-    raise ConfigError(f"{name} could not be read: {reason}")
+        return aws.call(aws.client(service, tries=2), call, **request)
+    except AwsError as error:
+        problem = f"{name} could not be read: {error.code}"
+    raise ConfigError(problem)
 
 
 def _time_left(context: object) -> Callable[[], float]:

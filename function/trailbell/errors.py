@@ -5,6 +5,7 @@
   x RuntimeMismatch     the zip was built for another Python or processor
   x PayloadError        the invocation's payload cannot be read; nothing was posted
   x ChannelError        a channel did not take a message (says whether to try again)
+  x AwsError            a call to AWS failed (says with which code)
   x DeliveryIncomplete  something is left to post; raised so that Lambda tries again
 
 Texts are one line, hold no secret, and stay under 512 characters: Lambda copies them into the
@@ -61,6 +62,7 @@ class ChannelError(TrailbellError):
         *,
         retry_after: float | None = None,
         change: dict[str, Any] | None = None,
+        in_doubt: bool = False,
     ) -> None:
         super().__init__(reason)
         self.verdict = verdict
@@ -68,3 +70,16 @@ class ChannelError(TrailbellError):
         """Seconds that the channel asked us to wait; None when it did not say."""
         self.change = change
         """REPAIRABLE: fields of the body to replace (None drops one). None: send it plain."""
+        self.in_doubt = in_doubt
+        """Whether it may have been posted all the same: a 5xx, or no answer to what was sent."""
+
+
+class AwsError(TrailbellError):
+    """A call to AWS failed; the text names the call and the code, never what was sent."""
+
+    def __init__(self, operation: str, code: str, *, in_doubt: bool = False) -> None:
+        super().__init__(f"{operation}: {code}")
+        self.code = code
+        """``ResourceNotFoundException``, or the type of the failure where AWS did not answer."""
+        self.in_doubt = in_doubt
+        """Whether it may have been done all the same."""

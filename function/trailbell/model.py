@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any, NamedTuple, Self
@@ -366,3 +367,7 @@ class Message:
     """Ids of the events, at most five."""
     count: int = 1
     """How many alerts it speaks for."""
+    key: str = ""
+    """The same whenever the same message is tried again, for whoever tells doubles apart."""
+    reply_to: Mapping[str, Any] = field(default_factory=dict)
+    """The receipt of the message that this one follows, from the channel that took it."""

@@ -13,7 +13,7 @@ import pkgutil
 import re
 import signal
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -103,6 +103,10 @@ def _severity(value: object) -> object:
     return Severity[value.upper()]
 
 
+Receipt = dict[str, Any]
+"""What a channel says of a message that it took, as JSON can hold it: for Message.reply_to."""
+
+
 class Channel(BaseModel, ABC):
     """Somewhere to send messages. Fields are its settings; secrets are SecretStr."""
 
@@ -117,6 +121,8 @@ class Channel(BaseModel, ABC):
     """Account ids; empty means every account."""
     pace: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0
     """Seconds between posts from the sixth post of an invocation on; 0 switches it off."""
+    fallback: str = ""
+    """The name of the channel that gets what this one refuses for good."""
 
     help: ClassVar[str]
     """One line on what it takes, for the end of an error."""
@@ -132,8 +138,12 @@ class Channel(BaseModel, ABC):
     @abstractmethod
     def send(
         self, body: dict[str, Any], http: urllib3.PoolManager, timeout: urllib3.Timeout
-    ) -> None:
-        """Post one body, or raise ChannelError."""
+    ) -> Receipt | None:
+        """Post one body, or raise ChannelError.
+
+        :returns: what a later message needs to answer this one; None where a channel has no
+            threads.
+        """
 
 
 def find(package: ModuleType) -> dict[str, Callable[[], type[Channel]]]:
@@ -152,6 +162,12 @@ def _load(module_name: str) -> type[Channel]:
 
 
 NO_RETRIES = urllib3.Retry(False, redirect=False)  # what urllib3 makes of False, made once
+NEVER_SENT = (  # no connection came about
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.ConnectTimeoutError,
+    urllib3.exceptions.SSLError,
+    urllib3.exceptions.LocationValueError,
+)
 
 
 class Answer(NamedTuple):
@@ -163,34 +179,77 @@ class Answer(NamedTuple):
     retry_after: float | None
     """Seconds, from the header."""
 
+    def refusal(
+        self,
+        word: str = "",
+        verdict: Verdict | None = None,
+        *,
+        retry_after: float | None = None,
+        change: dict[str, Any] | None = None,
+    ) -> ChannelError:
+        """The error that this answer is.
+
+        :param word: what of the answer's text may be told: never the text itself.
+        :param verdict: what the status alone means, if it is not given.
+        :param retry_after: seconds, where they stand in the body.
+        """
+        return ChannelError(
+            f"HTTP {self.status} {word}".rstrip(),
+            verdict or by_status(self.status),
+            retry_after=self.retry_after if retry_after is None else retry_after,
+            change=change,
+            in_doubt=self.status < 300 or self.status >= 500,
+        )
+
 
 def post_json(
-    url: str, body: dict[str, Any], http: urllib3.PoolManager, timeout: urllib3.Timeout
+    url: str,
+    body: dict[str, Any],
+    http: urllib3.PoolManager,
+    timeout: urllib3.Timeout,
+    headers: Mapping[str, str] | None = None,
 ) -> Answer:
     """Post a body as JSON, once, following no redirect. No error shows the URL.
 
+    :param headers: more than the type of the content.
     :raises ChannelError: transient, where no answer came.
     """
-    problem = ""
+    return post_bytes(url, encoded(body), http, timeout, headers)
+
+
+def encoded(body: dict[str, Any]) -> bytes:
+    """The body as JSON, as it goes over the wire."""
     try:
-        data = to_json(body)
+        return to_json(body)
     except ValueError:  # half a character, in a word of a user's own rule
-        data = json.dumps(body).encode()
+        return json.dumps(body).encode()
+
+
+def post_bytes(
+    url: str,
+    data: bytes,
+    http: urllib3.PoolManager,
+    timeout: urllib3.Timeout,
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
+    """Post JSON that is encoded already; else as post_json."""
+    problem, in_doubt = "", False
     try:
         with deadline(timeout.total):
             response = http.request(
                 "POST",
                 url,
                 body=data,
-                headers={"Content-Type": "application/json"},
+                headers={"Content-Type": "application/json", **(headers or {})},
                 timeout=timeout,
                 retries=NO_RETRIES,
                 redirect=False,
             )
     except (urllib3.exceptions.HTTPError, TimeUp) as error:
         problem = type(error).__name__  # its text and its context hold the URL
+        in_doubt = not isinstance(error, NEVER_SENT)
     if problem:  # raised out here, where no context hangs on it
-        raise ChannelError(f"no answer ({problem})", Verdict.TRANSIENT)
+        raise ChannelError(f"no answer ({problem})", Verdict.TRANSIENT, in_doubt=in_doubt)
     text = response.data[: 1 << 16].decode("utf-8", "replace")
     return Answer(response.status, text, retry_after(response.headers.get("Retry-After")))
 

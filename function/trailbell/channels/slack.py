@@ -8,7 +8,6 @@ from pydantic import AfterValidator, Field
 from trailbell.channels.base import (
     Channel,
     Secret,
-    by_status,
     clean,
     command_lines,
     headline,
@@ -17,7 +16,7 @@ from trailbell.channels.base import (
     spans,
     web_address,
 )
-from trailbell.errors import ChannelError, Verdict
+from trailbell.errors import Verdict
 from trailbell.model import Message, Text
 
 # https://docs.slack.dev/reference/block-kit/composition-objects/text-object
@@ -107,13 +106,10 @@ class Slack(Channel):
             if word in ("", "ok") or '"ok":true' in word.replace(" ", ""):
                 return
             # A proxy, or a URL that is not Slack's, can answer 200 too.
-            raise ChannelError("HTTP 200, but the answer is not Slack's 'ok'", Verdict.TRANSIENT)
+            raise answer.refusal("but the answer is not Slack's 'ok'", Verdict.TRANSIENT)
         word = word if word in KNOWN else ""
-        verdict = by_status(answer.status)
-        if answer.status == 400 and word in REPAIRABLE:
-            verdict = Verdict.REPAIRABLE
-        reason = f"HTTP {answer.status} {word}".rstrip()
-        raise ChannelError(reason, verdict, retry_after=answer.retry_after)
+        repairable = answer.status == 400 and word in REPAIRABLE
+        raise answer.refusal(word, Verdict.REPAIRABLE if repairable else None)
 
 
 def _notification(message: Message) -> str:

@@ -23,7 +23,7 @@ from trailbell.channels.base import (
     spans,
     web_address,
 )
-from trailbell.errors import ChannelError, Verdict
+from trailbell.errors import Verdict
 from trailbell.model import Message, Text, say
 
 # Characters after the entities are parsed: https://core.telegram.org/bots/api#sendmessage
@@ -87,20 +87,15 @@ class Telegram(Channel):
             if said.get("ok") or not answer.text:
                 return
             # A proxy, or a URL that is not Telegram's, can answer 200 too.
-            raise ChannelError("HTTP 200, but the answer is not Telegram's", Verdict.TRANSIENT)
+            raise answer.refusal("but the answer is not Telegram's", Verdict.TRANSIENT)
         description = str(said.get("description", ""))
         parameters = said.get("parameters")
         parameters = parameters if isinstance(parameters, dict) else {}
         verdict, change = by_status(answer.status), None
         if answer.status == 400:
             verdict, change = _repair(description.lower(), parameters)
-        wait = parameters.get("retry_after")
-        raise ChannelError(
-            f"HTTP {answer.status} {_told(description)}".rstrip(),
-            verdict,
-            retry_after=_seconds(wait, answer.retry_after),
-            change=change,
-        )
+        wait = _seconds(parameters.get("retry_after"))
+        raise answer.refusal(_told(description), verdict, retry_after=wait, change=change)
 
 
 def _repair(description: str, parameters: dict[str, Any]) -> tuple[Verdict, dict[str, Any] | None]:
@@ -114,10 +109,9 @@ def _repair(description: str, parameters: dict[str, Any]) -> tuple[Verdict, dict
     return Verdict.PERMANENT, None
 
 
-def _seconds(value: object, otherwise: float | None) -> float | None:
-    if isinstance(value, int | float) and 0 <= value < 1e6:
-        return float(value)
-    return otherwise
+def _seconds(value: object) -> float | None:
+    """Seconds to wait, from the answer's body; None where it names none."""
+    return float(value) if isinstance(value, int | float) and 0 <= value < 1e6 else None
 
 
 def _told(description: str) -> str:

@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import compact, envelope, log_event, logged, packed
-from trailbell import payload
+from trailbell import payload, unpack
 from trailbell.engine import Engine
 from trailbell.errors import PayloadError
 from trailbell.payload import Batch, unwrap
@@ -80,7 +80,7 @@ def test_data_that_fills_its_chunks(
     pack: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Data that ends exactly where a chunk does is whole, and so is data of many chunks."""
-    monkeypatch.setattr(payload, "CHUNK", 64)
+    monkeypatch.setattr(unpack, "CHUNK", 64)
     noise = random.Random(7).randbytes(600).hex()  # noqa: S311 - only has to be hard to compress
     for size in range(1, 700):
         for filler in ("x" * size, noise[:size]):

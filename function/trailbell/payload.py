@@ -2,31 +2,27 @@
 
 CloudWatch Logs sends ``{"awslogs": {"data": base64(gzip(json))}}`` with one CloudTrail record in
 each log event (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html);
-EventBridge sends one record in ``detail``.
+EventBridge sends one record in ``detail``; a log file in S3 holds them in a list.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from io import BytesIO
+from itertools import chain
 from typing import Any
 
-from pydantic_core import from_json
-
+from trailbell.bucket import Stored, shown
+from trailbell.doors import VIA_CLOUDTRAIL, Bare, Bridge, Logs, Part, Stream, opened, records_in
 from trailbell.errors import PayloadError
 from trailbell.model import NOWHERE, Event, Origin, moment
+from trailbell.unpack import document, dumped, from_base64, parse, perhaps_unzipped, unzipped
 
-SIZE_LIMIT = 64 << 20  # bytes; 648 kB of base64 can hold 500 MB, the largest real payload about 10
-CHUNK = 4 << 20  # bytes; the usual payload fits into one
-GZIP_OR_ZLIB = 47  # zlib's window bits: 15, plus 32 to tell the two headers apart
 CONTROL = "CONTROL_MESSAGE"
-BOM = "\ufeff"
+
+ReadObject = Callable[[str, str], bytes]
+"""Bucket and key -> the object as it lies there; raises PayloadError where AWS refuses."""
 
 
 @dataclass(slots=True)
@@ -52,26 +48,59 @@ class Batch:
             self.events.append(event)
 
 
-def read(payload: object, wants: Callable[[str], bool], own_log_group: str = "") -> Batch:
-    """The events of one invocation.
+def read(
+    payload: object,
+    wants: Callable[[str], bool],
+    own_log_group: str = "",
+    read_object: ReadObject | None = None,
+) -> Batch:
+    """The events of one invocation, or of one item of it; see `doors.split`.
 
     :param wants: says of a record's text whether any rule may want it; see Engine.wants.
     :param own_log_group: the function's own; records from there would ring for ever.
+    :param read_object: for payloads that only name log files in S3.
     :raises PayloadError: when the payload as a whole cannot be read. Nothing of it was used.
     """
-    if isinstance(payload, dict):
-        if "awslogs" in payload:
-            return _from_logs(payload["awslogs"], wants, own_log_group)
-        if str(payload.get("detail-type")).endswith(" via CloudTrail"):
-            return _from_eventbridge(payload)
-        keys = ", ".join(sorted(map(str, payload))[:5]) or "no keys"
-        found = f"an object with {keys}"
-    else:
-        found = f"a {type(payload).__name__}"
-    raise PayloadError(
-        f"the payload is {found}; expected 'awslogs' from a CloudWatch Logs subscription filter"
-        " or an EventBridge event 'AWS API Call via CloudTrail'"
+    batch = Batch()
+    batch.add(
+        chain.from_iterable(
+            _events(part, batch, wants, own_log_group, read_object) for part in opened(payload)
+        )
     )
+    return batch
+
+
+def _events(
+    part: Part,
+    batch: Batch,
+    wants: Callable[[str], bool],
+    own_log_group: str,
+    read_object: ReadObject | None,
+) -> Iterable[Event]:
+    match part:
+        case Logs(data):
+            name = "awslogs.data"
+            envelope = document(unzipped(from_base64(data, name), name), name)
+            return _from_logs(envelope, batch, wants, own_log_group)
+        case Stream(data):
+            name = "kinesis.data"
+            value = document(perhaps_unzipped(from_base64(data, name), name), name)
+            if isinstance(value, dict) and ("logEvents" in value or "messageType" in value):
+                return _from_logs(value, batch, wants, own_log_group)
+            if isinstance(value, dict) and _is_bridge(value):
+                return _from_eventbridge(value, batch)
+            if (records := records_in(value)) is not None:
+                return _bare(records, NOWHERE, None, batch)
+            raise PayloadError(
+                f"{name} holds no CloudTrail records: connect a stream that CloudWatch Logs or"
+                " EventBridge fills from a trail"
+            )
+        case Bridge(event):
+            return _from_eventbridge(event, batch)
+        case Bare(records):
+            return _bare(records, NOWHERE, None, batch)
+        case Stored():
+            return _stored(part, batch, read_object)
 
 
 def from_text(text: str, wants: Callable[[str], bool]) -> Batch:
@@ -80,7 +109,7 @@ def from_text(text: str, wants: Callable[[str], bool]) -> Batch:
     batch = Batch()
     start = text[:100].lower()
     if '"awslogs"' in start or '"events"' in start:
-        value = _parse(text)
+        value = parse(text)
         if isinstance(value, dict) and "awslogs" in value:
             return read(value, wants)
         if isinstance(value, dict) and (entries := _answered(value)) is not None:
@@ -97,17 +126,14 @@ def _answered(value: dict[str, Any]) -> list[Any] | None:
     return found if isinstance(found := value.get("events"), list) else None
 
 
-def _from_logs(awslogs: object, wants: Callable[[str], bool], own_log_group: str) -> Batch:
-    data = awslogs.get("data") if isinstance(awslogs, dict) else None
-    if not isinstance(data, str):
-        raise PayloadError("awslogs.data is missing or no text; expected base64 of gzip")
-    envelope = _decode(data)
+def _from_logs(
+    envelope: object, batch: Batch, wants: Callable[[str], bool], own_log_group: str
+) -> Iterable[Event]:
     if not isinstance(envelope, dict):
         raise PayloadError(f"awslogs.data holds a {type(envelope).__name__}, not an object")
-    batch = Batch()
     entries = envelope.get("logEvents")
     if envelope.get("messageType") == CONTROL or entries is None:
-        return batch  # CloudWatch Logs asks whether somebody is there
+        return ()  # CloudWatch Logs asks whether somebody is there
     if not isinstance(entries, list):
         raise PayloadError(f"logEvents is a {type(entries).__name__}, not a list")
     owner, group, stream = (
@@ -115,9 +141,8 @@ def _from_logs(awslogs: object, wants: Callable[[str], bool], own_log_group: str
         for name in ("owner", "logGroup", "logStream")
     )
     if group and group == own_log_group:
-        return batch
-    batch.add(_records(entries, wants, Origin(owner, group, stream), batch))
-    return batch
+        return ()
+    return _records(entries, wants, Origin(owner, group, stream), batch)
 
 
 def _records(
@@ -131,7 +156,7 @@ def _records(
             continue
         received = _received(entry)
         records, whole = unwrap(message)
-        text = message if isinstance(message, str) else json.dumps(entry)
+        text = message if isinstance(message, str) else dumped(entry)
         for record in records:
             # The text stands for the record only where it holds that one record.
             alone = text if len(records) == 1 else ""
@@ -146,10 +171,10 @@ def unwrap(message: object) -> tuple[list[dict[str, Any]], bool]:
     A record may come alone, in a list, as a CloudTrail log file (``{"Records": [...]}``), or as
     an event of EventBridge.
     """
-    value = _parse(message) if isinstance(message, str) else message
+    value = parse(message) if isinstance(message, str) else message
     if isinstance(value, dict) and not {"eventName", "eventVersion"} & value.keys():
         value = value.get("Records", value)
-    if isinstance(value, dict) and str(value.get("detail-type")).endswith(" via CloudTrail"):
+    if isinstance(value, dict) and _is_bridge(value):
         value = value.get("detail")  # EventBridge wrote into a log group
     if isinstance(value, dict):
         return [value], True
@@ -159,62 +184,56 @@ def unwrap(message: object) -> tuple[list[dict[str, Any]], bool]:
     return records, len(records) == len(value)
 
 
-def _parse(text: str) -> object:
-    """The JSON value of a text; None where it is none (null counts as none)."""
-    text = text.removeprefix(BOM)
-    try:
-        return from_json(text)
-    except (ValueError, TypeError):
-        try:  # slower, and takes lone surrogates, which from_json refuses in two ways
-            return json.loads(text)
-        except (ValueError, RecursionError):
-            return None
+def _is_bridge(value: dict[str, Any]) -> bool:
+    kind = value.get("detail-type")
+    return isinstance(kind, str) and kind.endswith(VIA_CLOUDTRAIL)
 
 
-def _decode(data: str) -> object:
-    """base64, gzip or zlib, JSON; in bounded memory."""
-    try:
-        packed = base64.b64decode(data, validate=True)
-    except (binascii.Error, ValueError):
-        raise PayloadError("awslogs.data is not base64") from None
-    raw = _inflate(packed)
-    try:
-        return from_json(raw, cache_strings="keys")  # no two messages are alike
-    except ValueError:
-        try:  # a byte that is not UTF-8 costs that byte, not the batch
-            return json.loads(raw.decode("utf-8", "replace"))
-        except (ValueError, RecursionError):
-            raise PayloadError("awslogs.data holds no JSON") from None
-
-
-def _inflate(packed: bytes) -> bytes:
-    raw = BytesIO()  # grows in place and gives its bytes away: a list to join needs twice the room
-    inflater = zlib.decompressobj(GZIP_OR_ZLIB)
-    try:
-        while packed and not inflater.eof:
-            raw.write(inflater.decompress(packed, CHUNK))
-            if raw.tell() > SIZE_LIMIT:
-                raise PayloadError(f"awslogs.data holds more than {SIZE_LIMIT >> 20} MiB")
-            packed = inflater.unconsumed_tail
-    except zlib.error as error:
-        raise PayloadError(f"awslogs.data is no gzip or zlib data: {error}") from None
-    if not inflater.eof:
-        raise PayloadError("awslogs.data ends early: the compressed data is cut")
-    return raw.getvalue()
-
-
-def _from_eventbridge(payload: dict[str, Any]) -> Batch:
-    batch = Batch()
-    account = payload.get("account")
+def _from_eventbridge(event: dict[str, Any], batch: Batch) -> list[Event]:
+    account = event.get("account")
     origin = Origin(account=account if isinstance(account, str) else "")
-    received = moment(payload.get("time"))
-    record = payload.get("detail")
+    received = moment(event.get("time"))
+    record = event.get("detail")
     if isinstance(record, dict):
-        batch.add([Event(record, origin=origin, received=received)])
-    else:
-        text = json.dumps(payload)
-        batch.unreadable.append(Event({}, message=text, origin=origin, received=received))
-    return batch
+        return [Event(record, origin=origin, received=received)]
+    text = dumped(event)
+    batch.unreadable.append(Event({}, message=text, origin=origin, received=received))
+    return []
+
+
+def _stored(file: Stored, batch: Batch, read_object: ReadObject | None) -> Iterator[Event]:
+    """The records of a log file in S3.
+
+    https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-examples.html
+    """
+    if read_object is None:
+        raise PayloadError(f"{file.name} lies in S3, which nothing reads here: send its records")
+    raw = read_object(file.bucket, file.key)
+    value = document(perhaps_unzipped(raw, file.name), file.name)
+    records = records_in(value) if isinstance(value, dict) and "Records" in value else None
+    if records is None:
+        raise PayloadError(
+            f"{file.name} is no CloudTrail log file: have S3 notify of the trail's prefix only"
+        )
+    origin = Origin(file.account, shown(file.bucket, 63), shown(file.key))
+    return _bare(records, origin, file.received, batch)
+
+
+def _bare(
+    records: list[Any], origin: Origin, received: datetime | None, batch: Batch
+) -> Iterator[Event]:
+    """Records that came without a text; what is none among them counts once."""
+    odd = []
+    for record in records:
+        if isinstance(record, dict):
+            event = Event(record, origin=origin, received=received)
+            if not event.id:  # their texts tell such records apart
+                event.message = dumped(record)
+            yield event
+        else:
+            odd.append(record)
+    if odd:
+        batch.unreadable.append(Event({}, message=dumped(odd), origin=origin, received=received))
 
 
 def _received(entry: object) -> datetime | None:

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache, partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,10 +22,12 @@ import pytest
 
 import lambda_function
 from trailbell import app, rules
+from trailbell.bell import Bell
 from trailbell.compose import Reader, compose
 from trailbell.deliver import Deliverer
 from trailbell.model import Event, Group, Message
 from trailbell.rules.base import Rings, find
+from trailbell.secrets import Secrets
 from trailbell.settings import Settings
 from trailbell.state.memory import MemoryState
 from trailbell.testing import call, person, role, root, sign_in, user
@@ -33,6 +35,14 @@ from trailbell.testing import call, person, role, root, sign_in, user
 WEBHOOK = "/services/T024BE7LH/B0EXAMPLE1/s3cretWebhookPath00000000"
 TOKEN = "123456789:AAs3cretBotToken-0123456789_abcdefg"
 CHAT = -1001234567890
+BOT_TOKEN = "xoxb-123456789012-123456789012-s3cretBotToken0000000000"
+ROUTING_KEY = "R0s3cretR0utingKey0000000000000K"
+DISCORD = (
+    "/api/webhooks/123456789012345678/s3cretDiscordToken-0000000000_abcdefghijklmnopqrstuvwxyz"
+)
+TEAMS = "/workflows/0a1b2c/triggers/manual/paths/invoke?api-version=2016-06-01&sig=s3cretTeamsSig00"
+HOOK = "/hooks/s3cretHookPath00000000"
+HOOK_SECRET = "s3cretHookSecret0000000000000000"
 
 
 class Act(Enum):
@@ -42,8 +52,10 @@ class Act(Enum):
     HANG = "say nothing until Receiver.release() is called"
 
 
-Answer = tuple[int, dict[str, str], str | bytes] | Act | None
-"""Status, headers and body; None is what the vendor says to a message that it takes."""
+Said = tuple[int, dict[str, str], str | bytes]
+"""Status, headers and body."""
+Answer = Said | Act | None
+"""None is what the vendor says to a message that it takes."""
 Answers = Iterable[Answer] | Callable[[int], Answer]
 """One after the other (then None for ever), or what the n-th request gets; n begins with 1."""
 
@@ -56,10 +68,14 @@ class Request:
     path: str
     body: Any
     status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """By their names in lower case."""
+    data: bytes = b""
+    """The body as it came."""
 
 
 class Receiver:
-    """Slack's webhooks and Telegram's bot API on loopback; see `receiving`."""
+    """Webhooks and APIs of chats on loopback; see `receiving`."""
 
     def __init__(self, answers: Answers = ()) -> None:
         self.requests: list[Request] = []
@@ -95,6 +111,19 @@ class Receiver:
         return {"type": "telegram", "token": TOKEN, "chat_id": CHAT, "api_url": self.address}
 
     @property
+    def channels(self) -> dict[str, dict[str, Any]]:
+        """Channels of the settings that post here, by their types; slack is a bot's."""
+        api = {"api_url": self.address}
+        return {
+            "slack": {"type": "slack", "token": BOT_TOKEN, "channel": "#alerts", **api},
+            "telegram": self.telegram,
+            "discord": {"type": "discord", "url": f"{self.address}{DISCORD}"},
+            "pagerduty": {"type": "pagerduty", "routing_key": ROUTING_KEY, **api},
+            "teams": {"type": "teams", "url": f"{self.address}{TEAMS}"},
+            "webhook": {"type": "webhook", "url": f"{self.address}{HOOK}", "secret": HOOK_SECRET},
+        }
+
+    @property
     def bodies(self) -> list[Any]:
         """What was sent, refused or not."""
         return [request.body for request in self.requests]
@@ -102,7 +131,7 @@ class Receiver:
     @property
     def taken(self) -> list[Any]:
         """What was sent and acknowledged."""
-        return [request.body for request in self.requests if request.status == 200]
+        return [request.body for request in self.requests if request.status in (200, 202, 204)]
 
     def keep(self, connection: socket.socket) -> None:
         with self._lock:
@@ -113,13 +142,18 @@ class Receiver:
         with self._lock:
             self._open.discard(connection)
 
-    def arrived(self, method: str, path: str, body: Any) -> Answer:
+    def arrived(
+        self, method: str, path: str, headers: Mapping[str, str], data: bytes
+    ) -> Said | Act:
         """Note a request; return how to answer it."""
+        body = json.loads(data) if data else None
         with self._lock:
             self._arrived += 1
             answer = self._answers(self._arrived)
-            status = answer[0] if isinstance(answer, tuple) else 0 if answer else 200
-            self.requests.append(Request(method, path, body, status))
+            answer = _thanks(path) if answer is None else answer
+            status = answer[0] if isinstance(answer, tuple) else 0
+            names = {name.lower(): value for name, value in headers.items()}
+            self.requests.append(Request(method, path, body, status, names, data))
         if answer is Act.HANG:
             self._released.wait(timeout=30)
         return answer
@@ -153,11 +187,11 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            answer = receiver.arrived(self.command, self.path, json.loads(sent) if sent else None)
+            answer = receiver.arrived(self.command, self.path, dict(self.headers), sent)
             if isinstance(answer, Act):
                 self.close_connection = True
                 return
-            status, headers, body = answer or (200, {}, _thanks(self.path))
+            status, headers, body = answer
             body = body.encode() if isinstance(body, str) else body
             try:
                 self.send_response(status)
@@ -176,10 +210,25 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def _thanks(path: str) -> str:
+def _thanks(path: str) -> Said:
     if path.endswith("/sendMessage"):
-        return json.dumps({"ok": True, "result": {"message_id": 1, "text": "x" * 2000}})
-    return "ok"
+        said: dict[str, Any] = {"ok": True, "result": {"message_id": 1, "text": "x" * 2000}}
+    elif path.endswith(("/chat.postMessage", "/chat.update")):
+        said = {"ok": True, "channel": "C0EXAMPLE1", "ts": "1773763792.000247"}
+    elif path.endswith("/enqueue"):
+        return 202, {}, json.dumps({"status": "success", "message": "Event processed"})
+    elif path == DISCORD:
+        return 204, {}, ""
+    elif path == TEAMS:
+        return 202, {}, ""
+    else:
+        return 200, {}, "ok"
+    return 200, {}, json.dumps(said)
+
+
+def slack_refusal(error: str, status: int = 200, **headers: str) -> Answer:
+    """An error of Slack's API, which comes with a 200 as a rule."""
+    return status, headers, json.dumps({"ok": False, "error": error})
 
 
 class _Server(ThreadingHTTPServer):
@@ -277,7 +326,7 @@ def payload(*messages: object, log_group: str = "CloudTrail/logs", **envelope: o
     return {"awslogs": {"data": base64.b64encode(packed).decode()}}
 
 
-Door = Callable[..., dict[str, int]]
+Door = Callable[..., dict[str, Any]]
 
 
 def door(monkeypatch: pytest.MonkeyPatch, folder: Path, clock: Clock, **settings: Any) -> Door:
@@ -296,12 +345,13 @@ def door(monkeypatch: pytest.MonkeyPatch, folder: Path, clock: Clock, **settings
     monkeypatch.setattr(lambda_function, "HERE", folder)
     deliverer = partial(Deliverer, clock=clock, sleep=clock.sleep)
     monkeypatch.setattr(app, "Deliverer", deliverer)
+    monkeypatch.setattr(lambda_function, "secrets", Secrets(os.environ))
     lambda_function.notifier.cache_clear()
     return lambda_function.lambda_handler
 
 
 @cache
-def _bell() -> app.Bell:
+def _bell() -> Bell:
     return app.bell(Settings(), everything=True)
 
 

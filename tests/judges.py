@@ -1,7 +1,8 @@
-"""Judges that say whether Slack and Telegram would take a message, and what in it is live.
+"""Judges that say whether a vendor would take a message, and what in it is live.
 
 ``telegram`` asks TDLib, Telegram's own parser; ``slack`` asks slackblocks and adds what that
-leaves out. Both raise AssertionError with the reason, and skip where the library is missing.
+leaves out; both skip where the library is missing. The others know their vendors' documentation.
+All raise AssertionError with the reason.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -27,6 +29,7 @@ HARMLESS = {"media_timestamp"}  # 12:34 is a link only beside a video or a voice
 
 SLACK_NOTICE = 4_000  # `text`: https://docs.slack.dev/reference/methods/chat.postMessage
 SLACK_KEYS = {"text", "blocks", "unfurl_links", "unfurl_media"}
+SLACK_BOT_KEYS = {"channel", "thread_ts"}
 BLOCKS = {  # https://docs.slack.dev/reference/block-kit/blocks
     "section": {"type", "block_id", "text", "fields"},
     "header": {"type", "block_id", "text"},
@@ -61,6 +64,19 @@ MRKDWN = re.compile(
     r"|(?<![\w.-])(?P<domain>(?:[\w-]+\.)+[a-z]{2,})(?!\w)",
     re.DOTALL,
 )
+DISCORD = re.compile(  # what is inert, or is meant: everything else is live
+    r"```\n(?P<pre>[^`]+)\n```"
+    r"|(?<!`)`(?P<code>[^`\n]+)`(?!`)"
+    r"|\\(?P<escaped>[^0-9A-Za-z\s])"
+    r"|\*\*(?P<bold>(?:\\[^0-9A-Za-z\s]|[^*\\`\n])+)\*\*"
+    r"|\[(?P<label>(?:\\[^0-9A-Za-z\s]|[^\[\]\\`\n])+)\]\((?P<link>https://[^\s()<>`]+)\)"
+)
+DISCORD_LIVE = re.compile(
+    r"[*_~|<>@#`\[\]\\]|://|:[\w+-]*[^\W\d][\w+-]*:|^\s*(?:[-+]|\d+\.)\s", re.MULTILINE
+)
+ADAPTIVE = "application/vnd.microsoft.card.adaptive"
+RUN = {"type", "text", "fontType", "weight", "size", "color", "isSubtle"}
+SCHEMA = Path(__file__).parent.parent / "docs" / "webhook.schema.json"
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 HOLE = "\N{OBJECT REPLACEMENT CHARACTER}"  # stands for a literal span in mrkdwn
 
@@ -123,6 +139,23 @@ def telegram(body: dict[str, Any]) -> tuple[str, list[Entity]]:
     return plain, entities
 
 
+def slack_bot(body: dict[str, Any]) -> Shown:
+    """Judge what a bot posts; return what a reader sees of it.
+
+    A reply comes with what it changes in the message that it follows.
+    """
+    body = dict(body)
+    update = body.pop("_update", None)
+    assert ("thread_ts" in body) == bool(update), "a reply updates the message that it follows"
+    assert isinstance(body["channel"], str) and body["channel"], "no channel"
+    if update:
+        assert not update.keys() - {"channel", "ts", "parse", "text", "blocks"}, "unknown keys"
+        assert isinstance(update["ts"], str) and update["channel"] and update["parse"] == "none"
+        content = {key: update[key] for key in ("text", "blocks") if key in update}
+        slack(content | {"unfurl_links": False, "unfurl_media": False})
+    return slack({key: value for key, value in body.items() if key not in SLACK_BOT_KEYS})
+
+
 def slack(body: dict[str, Any]) -> Shown:
     """Judge the payload of an incoming webhook; return what a reader sees of it.
 
@@ -146,6 +179,208 @@ def slack(body: dict[str, Any]) -> Shown:
             _block(shown, block)
     _readable(shown.plain)
     return shown
+
+
+def discord(body: dict[str, Any]) -> Shown:
+    """Judge the body for a Discord webhook; return what a reader sees of it.
+
+    https://discord.com/developers/docs/resources/webhook#execute-webhook
+    """
+    assert not body.keys() - {"content", "allowed_mentions", "embeds", "flags"}, "unknown keys"
+    assert body["allowed_mentions"] == {"parse": []}, "may ping"
+    assert len(body.get("embeds", [])) <= 1, "one embed is enough"
+    shown = Shown()
+    _discord(shown, body["content"], 2_000)
+    assert not shown.links or body.get("flags") == 4, "Discord fetches the links"
+    for embed in body.get("embeds", []):
+        assert not embed.keys() - {"description", "color"}, "unknown keys in an embed"
+        assert 0 <= embed.get("color", 0) <= 0xFFFFFF, "no colour"
+        shown.say("\n")
+        _discord(shown, embed["description"], 4_096)
+    _readable(shown.plain)
+    return shown
+
+
+def _discord(shown: Shown, text: str, limit: int) -> None:
+    _encodable(text)
+    assert text.strip(), "empty"
+    assert len(text.encode("utf-16-le")) // 2 <= limit, f"over {limit} characters"
+    start = 0
+    live = ""
+    for match in DISCORD.finditer(text):
+        live += text[start : match.start()]
+        shown.say(text[start : match.start()])
+        start = match.end()
+        kind, found = match.lastgroup, match[match.lastgroup or 0]
+        if kind in LITERAL:
+            shown.quote(found)
+            live += HOLE
+        elif kind == "link":
+            shown.links.append((found, match["label"]))
+            shown.say(match["label"])
+        else:
+            shown.say(re.sub(r"\\(.)", r"\1", found))
+            live += HOLE if kind == "escaped" else ""
+    live += text[start:]
+    shown.say(text[start:])
+    found = DISCORD_LIVE.search(live)
+    assert not found, f"live {found!r} in {live!r}"
+
+
+def teams(body: dict[str, Any]) -> Shown:
+    """Judge the body for a Teams workflow; return what a reader sees of it.
+
+    https://adaptivecards.io/explorer/RichTextBlock.html
+    """
+    size = len(json.dumps(body, ensure_ascii=False).encode("utf-16-le"))
+    assert size <= 28 * 1024, f"{size} bytes"
+    assert body.keys() == {"type", "attachments"} and body["type"] == "message"
+    (attachment,) = body["attachments"]
+    card = attachment["content"]
+    assert attachment == {"contentType": ADAPTIVE, "contentUrl": None, "content": card}
+    assert not card.keys() - {"$schema", "type", "version", "msteams", "body", "actions"}
+    assert (card["type"], card["version"]) == ("AdaptiveCard", "1.4")
+    assert card["body"], "an empty card"
+    shown = Shown()
+    for block in card["body"]:
+        for line in block["items"] if block["type"] == "Container" else [block]:
+            assert line["type"] == "RichTextBlock", "markdown is live in anything else"
+            assert line["inlines"], "an empty line"
+            for run in line["inlines"]:
+                text = run["text"]
+                assert run["type"] == "TextRun" and not run.keys() - RUN
+                assert text and "\n" not in text.strip("\n"), f"{text!r} is no piece of a line"
+                assert "{{" not in text, "a function of a card"
+                (shown.quote if run.get("fontType") == "Monospace" else shown.say)(text)
+            shown.say("\n")
+    for action in card.get("actions", []):
+        assert action.keys() == {"type", "title", "url"} and action["type"] == "Action.OpenUrl"
+        assert WEB.fullmatch(action["url"]), f"a link to {action['url']!r}"
+        shown.links.append((action["url"], action["title"]))
+    _encodable(shown.plain)
+    _readable(shown.plain)
+    return shown
+
+
+def sns(body: dict[str, Any]) -> str:
+    """Judge what SNS's Publish gets, before its variants become JSON; return the e-mail's text.
+
+    https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+    """
+    assert body.keys() == {"TopicArn", "Subject", "Message", "MessageAttributes"}
+    assert re.fullmatch(r"[!-~][ -~]{0,98}", body["Subject"]), f"subject {body['Subject']!r}"
+    variants = body["Message"]
+    assert variants.keys() == {"default", "sms", "sqs", "lambda", "https"}
+    assert variants["default"].strip()
+    assert len(variants["sms"]) <= 140
+    texts = {
+        name: one if isinstance(one, str) else json.dumps(one, ensure_ascii=False)
+        for name, one in variants.items()
+    }
+    size = len(json.dumps(texts, ensure_ascii=False).encode())
+    for name, attribute in body["MessageAttributes"].items():
+        assert name in ("severity", "rule", "account")
+        assert attribute.keys() == {"DataType", "StringValue"} and attribute["StringValue"]
+        size += len(name) + len("String") + len(attribute["StringValue"].encode())
+    assert size <= 256 * 1024, f"{size} bytes"
+    assert variants["sqs"] == variants["lambda"] == variants["https"] == webhook(variants["sqs"])
+    _encodable(variants["default"])
+    _readable(variants["default"])
+    return str(variants["default"])
+
+
+def pagerduty(body: dict[str, Any]) -> dict[str, Any]:
+    """Judge an event of PagerDuty without its routing key; return the payload.
+
+    https://developer.pagerduty.com/docs/send-alert-event
+    """
+    known = {"event_action", "dedup_key", "payload", "client", "links"}
+    assert not body.keys() - known, f"unknown keys {body.keys() - known}"
+    assert body["event_action"] == "trigger"
+    assert len(body.get("dedup_key", "")) <= 255
+    assert len(json.dumps(body).encode()) <= 512 * 1024
+    payload: dict[str, Any] = body["payload"]
+    known = {"summary", "source", "severity", "timestamp", "component", "group", "class",
+             "custom_details"}  # fmt: skip
+    assert not payload.keys() - known, f"unknown keys {payload.keys() - known}"
+    assert 1 <= len(payload["summary"]) <= 1_024 and "\n" not in payload["summary"]
+    assert payload["severity"] in ("critical", "error", "warning", "info")
+    assert payload["source"]
+    for one in [*payload.values(), *payload.get("custom_details", {}).values()]:
+        assert one, "an empty field"
+        if isinstance(one, str):
+            _encodable(one)
+            _readable(one)
+    for link in body.get("links", []):
+        assert link.keys() == {"href", "text"} and WEB.fullmatch(link["href"])
+    return payload
+
+
+def webhook(body: dict[str, Any]) -> dict[str, Any]:
+    """Judge the document for a webhook by its published schema."""
+    conforms(body, _schema())
+    _encodable(json.dumps(body, ensure_ascii=False))
+    for text in (body["text"], body["title"], body["place"], *body["events"]):
+        _readable(text)
+    return body
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    return dict(json.loads(SCHEMA.read_text()))
+
+
+KINDS: dict[str, Callable[[object], bool]] = {
+    "object": lambda it: isinstance(it, dict),
+    "array": lambda it: isinstance(it, list),
+    "string": lambda it: isinstance(it, str),
+    "integer": lambda it: type(it) is int,
+}
+
+
+def conforms(value: Any, schema: dict[str, Any], where: str = "$") -> None:
+    """As much of JSON Schema as the published one needs; another keyword is an error."""
+    for keyword, wanted in schema.items():
+        match keyword:
+            case "$schema" | "title" | "description":
+                fits = True
+            case "type":
+                fits = KINDS[wanted](value)
+            case "const":
+                fits = value == wanted and type(value) is type(wanted)
+            case "enum":
+                fits = value in wanted
+            case "required":
+                fits = value.keys() >= set(wanted)
+            case "additionalProperties":
+                fits = bool(wanted) or not value.keys() - schema["properties"].keys()
+            case "properties":
+                for name in value.keys() & wanted.keys():
+                    conforms(value[name], wanted[name], f"{where}.{name}")
+                fits = True
+            case "items":
+                for number, item in enumerate(value):
+                    conforms(item, wanted, f"{where}[{number}]")
+                fits = True
+            case "maxItems" | "maxLength":
+                fits = len(value) <= wanted
+            case "minimum":
+                fits = value >= wanted
+            case "pattern":
+                fits = bool(re.search(wanted, value))
+            case _:
+                raise AssertionError(f"{where}: the judge knows no {keyword}")
+        assert fits, f"{where}: {value!r} breaks {keyword} {wanted!r}"
+
+
+def judge(kind: str, body: dict[str, Any]) -> object:
+    """Judge the body of a type of channel."""
+    judges: dict[str, Callable[[dict[str, Any]], object]] = {
+        "discord": discord, "pagerduty": pagerduty, "sns": sns, "teams": teams,
+        "slack": slack_bot if "channel" in body else slack, "telegram": telegram,
+        "webhook": webhook,
+    }  # fmt: skip
+    return judges[kind](body) if kind in judges else None
 
 
 def inert(message: Shown | tuple[str, list[Entity]], value: str) -> None:

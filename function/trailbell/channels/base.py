@@ -7,6 +7,7 @@ literal spans by each channel.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 import pkgutil
@@ -15,6 +16,7 @@ import signal
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
 from threading import current_thread, main_thread
@@ -25,10 +27,10 @@ from urllib.parse import urlsplit
 
 import urllib3
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from trailbell.errors import ChannelError, Verdict
-from trailbell.model import Message, Severity, Text, say
+from trailbell.model import Link, Message, Severity, Text, say
 from trailbell.text import EMPTY
 
 MARKS = {
@@ -49,6 +51,8 @@ UNSEEN = re.compile(
 """What shows as nothing or turns the text around it: zero width, bidi controls, fillers, tags."""
 CONTROL = re.compile("[\x00-\x20\x7f-\x9f\u2028\u2029]+")
 SURROGATE = re.compile("[\ud800-\udfff]")
+
+KEY = re.compile(r"[\x21-\x7e]{0,255}")
 
 LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
 REFERENCES = ("env:", "ssm:", "secretsmanager:")
@@ -92,6 +96,12 @@ def web_address(secret: SecretStr) -> SecretStr:
     if len(parts.path) < 2:
         raise ValueError("has no path: copy the whole webhook URL")
     return secret
+
+
+def api_address(url: str) -> str:
+    """The beginning of an API's URLs: https, or http to this machine."""
+    web_address(SecretStr(f"{url.rstrip('/')}/method"))
+    return url.rstrip("/")
 
 
 def _severity(value: object) -> object:
@@ -179,6 +189,15 @@ class Answer(NamedTuple):
     retry_after: float | None
     """Seconds, from the header."""
 
+    @property
+    def said(self) -> dict[str, Any]:
+        """The object that the text is; empty where it is none."""
+        try:
+            said = from_json(self.text)
+        except ValueError:
+            return {}
+        return said if isinstance(said, dict) else {}
+
     def refusal(
         self,
         word: str = "",
@@ -186,19 +205,21 @@ class Answer(NamedTuple):
         *,
         retry_after: float | None = None,
         change: dict[str, Any] | None = None,
+        in_doubt: bool | None = None,
     ) -> ChannelError:
         """The error that this answer is.
 
         :param word: what of the answer's text may be told: never the text itself.
         :param verdict: what the status alone means, if it is not given.
         :param retry_after: seconds, where they stand in the body.
+        :param in_doubt: whether it may have been posted, if the status alone does not say it.
         """
         return ChannelError(
             f"HTTP {self.status} {word}".rstrip(),
             verdict or by_status(self.status),
             retry_after=self.retry_after if retry_after is None else retry_after,
             change=change,
-            in_doubt=self.status < 300 or self.status >= 500,
+            in_doubt=self.status < 300 or self.status >= 500 if in_doubt is None else in_doubt,
         )
 
 
@@ -314,6 +335,20 @@ def retry_after(header: str | None, now: float | None = None) -> float | None:
     return max(0.0, date - (time() if now is None else now))
 
 
+def seconds(value: object) -> float | None:
+    """Seconds to wait, from the body of an answer; None where it names none."""
+    return float(value) if isinstance(value, int | float) and 0 <= value < 1e6 else None
+
+
+def short_key(key: str) -> str:
+    """A message's key as a header and a vendor's field can hold it.
+
+    >>> short_key("a-key"), len(short_key("a key\\n"))
+    ('a-key', 64)
+    """
+    return key if KEY.fullmatch(key) else hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
+
+
 def clean(value: str, limit: int = VALUE_LIMIT) -> str:
     """A value as it may be shown: on one line, nothing invisible in it, cut to the limit.
 
@@ -324,6 +359,11 @@ def clean(value: str, limit: int = VALUE_LIMIT) -> str:
     if not (value.isascii() and value.isprintable()):  # nearly always it is
         value = CONTROL.sub(" ", SURROGATE.sub("�", UNSEEN.sub("", value)))
     return cut(value.strip(), limit) or "(empty)"
+
+
+def utc(time: datetime | None) -> str:
+    """A time for machines: ``2026-03-17T16:09:52Z``; "" where there is none."""
+    return f"{time:%Y-%m-%dT%H:%M:%SZ}" if time else ""
 
 
 def cut(text: str, limit: int) -> str:
@@ -366,8 +406,9 @@ def headline(message: Message) -> str:
     """Mark, severity and count: how bad, in a sign and a word. "" where nothing happened."""
     if message.severity is None:
         return ""
-    # A message of counts has no rule, and says its number in the title.
-    times = f" ×{message.count:,}" if message.count > 1 and message.rule else ""
+    # A message of counts has no rule, and says its number in the title; a run says it in the place.
+    counted = message.count > 1 and message.rule and not message.follows
+    times = f" ×{message.count:,}" if counted else ""
     return f"{MARKS[message.severity]} {str(message.severity).upper()}{times}"
 
 
@@ -381,3 +422,26 @@ def one_line(message: Message) -> Text:
 def plain(text: Text) -> str:
     """A sentence as a terminal may show it."""
     return "".join(piece for piece, _ in spans(text))
+
+
+def unlinked(text: Text) -> str:
+    """The same for a reader that makes links by itself, such as a mail program.
+
+    >>> unlinked(say("{} signed in", "https://evil.example"))
+    'https[:]//evil.example signed in'
+    """
+    pieces = [
+        piece.replace("://", "[:]//") if is_value else piece for piece, is_value in spans(text)
+    ]
+    return "".join(pieces)
+
+
+def in_words(message: Message) -> str:
+    """What a notification says, without the mark: for a subject, and for a voice on the phone."""
+    line = CONTROL.sub(" ", unlinked(one_line(message)))
+    return line.removeprefix(MARKS[message.severity]).strip() if message.severity else line
+
+
+def link_label(link: Link) -> str:
+    """The label where it stands alone: a group's links are labelled by their numbers."""
+    return f"Event {link.label}" if link.label.isdecimal() else link.label

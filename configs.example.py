@@ -25,8 +25,13 @@ CHANNELS = "https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXX
 #         "rules": ["root-*", "access-key-*"],  # globs; default: every rule
 #         "accounts": ["111122223333"],       # default: every account
 #         # "pace": 3,                        # seconds between posts, from the sixth on
+#         "fallback": "slack",                # the name of the channel that gets what it refuses
 #     },
+#     {"type": "slack", "token": "ssm:/trailbell/slack-bot", "channel": "C0123456789"},
 # ]
+#
+# The other types (sns, webhook, pagerduty, teams, discord) and what each takes:
+# docs/configuration.md.
 #
 # A secret can stand here, or be named: "env:NAME", "ssm:/trailbell/slack" (SSM Parameter Store),
 # "secretsmanager:trailbell/slack" or "secretsmanager:trailbell#slack" (a key of a JSON secret).
@@ -71,3 +76,11 @@ MUTES = []
 CUSTOM_RULES = []
 # from custom_rules.bucket_deleted import BucketDeleted
 # CUSTOM_RULES = [BucketDeleted]
+
+# 7. That nothing is lost: a table that remembers what was posted, a queue that brings back what
+#    was not, and the ARN of the function's own role, whose calls start no loop. docs/delivery.md
+#    says how to make them.
+
+LEDGER_TABLE = ""  # "trailbell"
+RETRY_QUEUE_URL = ""  # "https://sqs.eu-west-1.amazonaws.com/111122223333/trailbell-retry"
+OWN_ROLE = ""  # "arn:aws:iam::111122223333:role/trailbell"

@@ -12,6 +12,7 @@ import pytest
 
 from fakes import Clock, Context, Door, Receiver, door, payload, receiving
 from trailbell import app
+from trailbell.bell import Bell
 from trailbell.errors import ConfigError, DeliveryIncomplete, PayloadError
 from trailbell.testing import call, root, sign_in
 
@@ -286,9 +287,9 @@ def test_built_once(
 ) -> None:
     """Settings are read and connections made once for all invocations of a process."""
     made: list[Any] = []
-    build = app.Bell
+    build = Bell
 
-    def counted(*args: Any) -> app.Bell:
+    def counted(*args: Any) -> Bell:
         made.append(args)
         return build(*args)
 

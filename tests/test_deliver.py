@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
@@ -22,9 +23,10 @@ from trailbell import app, deliver
 from trailbell.channels.base import Channel
 from trailbell.channels.slack import Slack
 from trailbell.channels.telegram import Telegram
-from trailbell.deliver import BACKOFF, BURST, Deliverer, Report
+from trailbell.deliver import BACKOFF, BURST, Deliverer, Post, Report
 from trailbell.errors import ChannelError, DeliveryIncomplete, TrailbellError, Verdict
 from trailbell.model import Message, Severity, say
+from trailbell.secrets import Secrets
 from trailbell.testing import call
 
 OK: Answer = None
@@ -155,7 +157,9 @@ def post(
     each = channels if isinstance(channels, list) else [channels]
     deliverer = Deliverer(each, http, clock=clock, sleep=clock.sleep)
     messages = [message(number) for number in range(1, count + 1)]
-    report = deliverer.deliver({one.name: messages for one in each}, clock.until(seconds))
+    report = deliverer.deliver(
+        {one.name: list(map(Post, messages)) for one in each}, clock.until(seconds)
+    )
     return report, clock
 
 
@@ -760,7 +764,7 @@ def test_any_answers(plans: list[tuple[int, list[Any], float, float]], seconds: 
         for n, (_, answers, takes, pace) in enumerate(plans)
     ]
     messages = {
-        chat.name: [message(number) for number in range(count)]
+        chat.name: [Post(message(number)) for number in range(count)]
         for chat, (count, *_) in zip(chats, plans, strict=True)
     }
     with urllib3.PoolManager() as http:
@@ -896,6 +900,8 @@ def test_tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A message that is about no event goes to every channel."""
     with receiving() as receiver:
         door(monkeypatch, tmp_path, Clock(), CHANNELS=[receiver.slack, receiver.telegram])
-        report = app.notifier(tmp_path).tell(Message(None, say("Test from trailbell")))
+        report = app.notifier(tmp_path, Secrets(os.environ)).tell(
+            Message(None, say("Test from trailbell"))
+        )
 
     assert (report.posted, len(receiver.taken)) == (2, 2)

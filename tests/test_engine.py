@@ -17,7 +17,7 @@ from trailbell.model import Alert, Event, Line, Origin, Severity, Text, say
 from trailbell.rules.base import Rings, Rule, find
 from trailbell.rules.presets import CATCH_ALL
 from trailbell.state.memory import MemoryState
-from trailbell.testing import call, iam_call, root
+from trailbell.testing import call, iam_call, role, root
 
 FOUND = find(rules)
 EXAMPLES = [example for rule in FOUND.values() for example in rule.examples()]
@@ -557,3 +557,47 @@ def test_iam_call_is_a_record_too() -> None:
     event = iam_call("CreateAccessKey", by="alice", accessKey={"userName": "alice"})
 
     assert json.loads(compact(event.raw)) == event.raw
+
+
+OWN_ROLE = "arn:aws:iam::111122223333:role/ops/trailbell"
+PASSED_OVER = {"unauthorized-api-call", "access-denied-burst", "iam-user-activity"}
+
+
+def test_who_passes_over_the_own_role() -> None:
+    """Those that ring for any call or any refused call, and no others."""
+    assert {rule.id for rule in FOUND.values() if rule.passes_over_own} == PASSED_OVER
+
+
+@pytest.mark.parametrize("arn", [OWN_ROLE, "arn:aws:iam::111122223333:role/trailbell", ""])
+def test_own_role(arn: str) -> None:
+    """What the function's role is refused sets off no loop; what a namesake is refused rings."""
+    refused = call("dynamodb:PutItem", by=role("ops/trailbell", "trailbell"), error="AccessDenied")
+    refused.raw["userIdentity"]["sessionContext"]["sessionIssuer"]["arn"] = OWN_ROLE
+    key = call("iam:CreateAccessKey", by=role("ops/trailbell", "trailbell"))
+    key.raw["userIdentity"]["sessionContext"]["sessionIssuer"]["arn"] = OWN_ROLE
+    rules = [FOUND["unauthorized-api-call"](), FOUND["access-key-created"]()]
+
+    rang = [alert.rule for alert in Engine(rules, own_role=arn).alerts([refused, key])]
+
+    heard = [] if arn == OWN_ROLE else ["unauthorized-api-call"]
+    assert rang == [*heard, "access-key-created"]
+
+
+def test_a_forged_session_name() -> None:
+    """A session that calls itself like the function is anybody's."""
+    forged = call("dynamodb:PutItem", by=role("intern", "trailbell"), error="AccessDenied")
+
+    engine = Engine([FOUND["unauthorized-api-call"]()], own_role=OWN_ROLE)
+
+    assert len(engine.alerts([forged])) == 1
+
+
+def test_the_own_role_is_not_remembered() -> None:
+    """Fifteen refusals of the function's own are no burst, nor part of one."""
+    burst = FOUND["access-denied-burst"]
+    example = next(e for e in burst().examples() if isinstance(e, Rings) and "role" in e.name)
+    events = [*example.before, example.event]
+    own = example.event.actor.role_arn
+
+    assert Engine([burst()], MemoryState()).alerts(events)
+    assert not Engine([burst()], MemoryState(), own).alerts(events)

@@ -18,12 +18,15 @@ from hypothesis import strategies as st
 import judges
 from conftest import SHARED, compact, envelope, logged, packed
 from judges import HOSTILE
-from trailbell import app
+from trailbell import app, noise
+from trailbell.bell import Bell
 from trailbell.channels.slack import Slack
 from trailbell.channels.telegram import Telegram
 from trailbell.compose import compose
+from trailbell.deliver import Deliverer
 from trailbell.errors import PayloadError
 from trailbell.model import Event, Severity, Text
+from trailbell.notifier import Notifier
 from trailbell.rules.base import Rings, Rule
 from trailbell.settings import Settings
 from trailbell.testing import call, iam_call, person, role, root, sign_in, user
@@ -75,11 +78,12 @@ BELL_SETTINGS = Settings(CHANNELS=(SLACK, TELEGRAM))
 BELL = app.bell(BELL_SETTINGS, everything=True)
 
 
-def post(payload: object, value: str = "", bell: app.Bell = BELL) -> Posted:
+def post(payload: object, value: str = "", bell: Bell = BELL) -> Posted:
     """Put a payload through the function. Judge each message on the way: would the channel take
     it, and does the value, or what is left of it, stand in literal spans only?"""
     http = Http()
-    counts = app.Notifier(bell, cast(urllib3.PoolManager, http)).run(payload)
+    deliverer = Deliverer(bell.settings.CHANNELS, cast(urllib3.PoolManager, http))
+    counts = Notifier(bell, deliverer).run(payload)
     for body in http.slack:
         judges.slack_literal(body, value)
     for body in http.telegram:
@@ -260,7 +264,7 @@ def test_careless_rules(value: str) -> None:
 def test_hostile_values_as_plain_text(value: str) -> None:
     """What a channel gets after it refused the formatted message is judged like that."""
     alerts, _ = BELL.alerts([Event(spiked(BASES["user"].raw, value))])
-    for group in BELL.groups(alerts)["slack"]:
+    for group in noise.groups(BELL.routed(alerts)["slack"]):
         message = compose(group, BELL.reader())
         judges.slack_literal(SLACK.render_plain(message), value)
         judges.telegram(TELEGRAM.render_plain(message))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import socket
 import traceback
 from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ from fakes import (
 )
 from trailbell import app, deliver
 from trailbell.errors import ConfigError, DeliveryIncomplete, TrailbellError
+from trailbell.secrets import Secrets
 from trailbell.testing import call
 
 EVENT = call("iam:CreateAccessKey", by="mallory").raw
@@ -239,7 +241,7 @@ def test_all_is_well(
 def test_reprs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clean: Callable[..., None]) -> None:
     """Settings, channels and what is built of them can be printed."""
     door(monkeypatch, tmp_path, Clock(), CHANNELS=[URL, TELEGRAM])
-    notifier = app.notifier(tmp_path)
+    notifier = app.notifier(tmp_path, Secrets(os.environ))
     bell = vars(notifier)["_bell"]
     channels = bell.settings.CHANNELS
 
@@ -391,7 +393,7 @@ def test_stores(
 ) -> None:
     """A secret that is fetched from AWS is in no DEBUG line of boto3's either."""
     door(monkeypatch, tmp_path, Clock(), **settings)
-    notifier = app.notifier(tmp_path)
+    notifier = app.notifier(tmp_path, Secrets(os.environ))
 
     assert vars(notifier)["_bell"].settings.CHANNELS[0].url.get_secret_value() == URL
     clean(notifier)

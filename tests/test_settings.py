@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,6 +20,7 @@ from trailbell.channels.slack import Slack
 from trailbell.channels.telegram import Telegram
 from trailbell.errors import ConfigError
 from trailbell.model import Alert, Event, Severity, say
+from trailbell.secrets import Secrets
 from trailbell.settings import Mute, Settings
 from trailbell.testing import call, person, role, user
 
@@ -46,7 +46,7 @@ def load(folder: Path | None = None, source: str | None = None, **environ: objec
         f"TRAILBELL_{name}": value if isinstance(value, str) else json.dumps(value)
         for name, value in environ.items()
     }
-    return app.load_settings(folder, texts, partial(app.secret, environ=os.environ))
+    return app.load_settings(folder, texts, Secrets(os.environ))
 
 
 def problem(folder: Path | None = None, source: str | None = None, **environ: object) -> str:
@@ -354,13 +354,9 @@ def test_bare_urls_of_other_hosts(url: str) -> None:
         ("https://prod-01.westeurope.logic.azure.com/workflows/x", "teams"),
     ],
 )
-def test_types_that_are_none_yet(url: str, kind: str) -> None:
-    """Discord's and Teams' URLs are known, and the error says that their types are none yet."""
-    text = problem(CHANNELS=url)
-
-    assert kind in text and "CHANNELS[0]" in text
-    assert "slack, stdout, telegram" in text
-    assert "did you mean" not in text
+def test_types_of_bare_urls(url: str, kind: str) -> None:
+    """The host of a bare URL says whose it is."""
+    assert load(CHANNELS=url).CHANNELS[0].type == kind
 
 
 def test_hosts_that_only_look_like_others() -> None:
@@ -837,3 +833,55 @@ def test_environment_only(tmp_path: Path) -> None:
     assert [one | counts for one in json.loads(done.stdout)] == json.loads(done.stdout)
     assert len(receiver.taken) == 2
     assert receiver.connections == 1
+
+
+SLACK_A = {"type": "slack", "url": URL, "name": "a"}
+SLACK_B = {"type": "slack", "url": URL, "name": "b"}
+
+
+@pytest.mark.parametrize(
+    ("channels", "says"),
+    [
+        ([{**SLACK_A, "fallback": "nobody"}, SLACK_B], "'nobody' is no other channel's name"),
+        ([{**SLACK_A, "fallback": "a"}, SLACK_B], "'a' is no other channel's name"),
+        ([{**SLACK_A, "fallback": "c"}, {**SLACK_B, "name": "cc"}], "did you mean 'cc'"),
+    ],
+)
+def test_fallbacks_that_are_none(channels: list[Any], says: str) -> None:
+    """A fallback is another channel, by its name."""
+    text = problem(CHANNELS=channels)
+
+    assert says in text and "fallback" in text
+
+
+def test_fallback() -> None:
+    """Two may stand in for each other."""
+    found = load(CHANNELS=[{**SLACK_A, "fallback": "b"}, {**SLACK_B, "fallback": "a"}]).CHANNELS
+
+    assert [channel.fallback for channel in found] == ["b", "a"]
+
+
+ROLE = "arn:aws:iam::111122223333:role/ops/trailbell"
+QUEUE = "https://sqs.eu-west-1.amazonaws.com/111122223333/retry"
+
+
+def test_plain_texts() -> None:
+    """What is a text needs no quotes in the environment."""
+    found = load(LEDGER_TABLE="trailbell", RETRY_QUEUE_URL=QUEUE, OWN_ROLE=ROLE)
+
+    assert (found.LEDGER_TABLE, found.RETRY_QUEUE_URL, found.OWN_ROLE) == ("trailbell", QUEUE, ROLE)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OWN_ROLE", "trailbell"),
+        ("OWN_ROLE", "arn:aws:sts::111122223333:assumed-role/trailbell/x"),
+        ("OWN_ROLE", "arn:aws:iam::1:role/x"),
+        ("RETRY_QUEUE_URL", "trailbell-retry"),
+        ("RETRY_QUEUE_URL", "http://sqs.eu-west-1.amazonaws.com/1/x"),
+    ],
+)
+def test_wrong_names_in_aws(name: str, value: str) -> None:
+    """What cannot be the name of such a thing is said before anything is posted."""
+    assert problem(None, None, **{name: value}).startswith(name)

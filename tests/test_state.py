@@ -3,27 +3,46 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tables
 from conftest import compact, records
 from trailbell import rules
 from trailbell.engine import Engine
 from trailbell.errors import ConfigError
 from trailbell.model import Event
 from trailbell.rules.base import Quiet, Rings, Rule, find
+from trailbell.state import dynamodb
 from trailbell.state.base import Entry, State, densest
+from trailbell.state.dynamodb import DynamoState, Table
 from trailbell.state.memory import ENTRIES, SUBJECTS, MemoryState
 from trailbell.testing import call, iam_call, sign_in
 
+
+class NoMemory(DynamoState):
+    """Only the table: what it is not asked, or does not answer, is a failure."""
+
+    def _once(self, question: tuple[str, ...], ask: Callable[[], Any]) -> Any:
+        self._told.clear()
+        found = super()._once(question, ask)
+        assert found is not None, self.down
+        return found
+
+
 New = Callable[[], State]
-IMPLEMENTATIONS: dict[str, New] = {"memory": MemoryState}
+IMPLEMENTATIONS: dict[str, New] = {
+    "memory": MemoryState,
+    "dynamodb": lambda: NoMemory(tables.make()),
+}
 unhurried = settings(deadline=None)  # a busy machine is no defect
 NOON = datetime(2026, 3, 17, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -33,15 +52,22 @@ STATEFUL = [rule for _, rule in sorted(FOUND.items()) if rule.needs_state]
 EXAMPLES = [(rule, example) for rule in STATEFUL for example in rule.examples()]
 
 
-@pytest.fixture(scope="session", params=IMPLEMENTATIONS)
-def new(request: pytest.FixtureRequest) -> New:
-    """Makes an empty memory."""
-    return IMPLEMENTATIONS[request.param]
+@pytest.fixture(scope="module", params=IMPLEMENTATIONS)
+def every(request: pytest.FixtureRequest) -> Iterator[New]:
+    """Makes an empty memory, of each kind."""
+    with tables.aws():
+        yield IMPLEMENTATIONS[request.param]
+
+
+@pytest.fixture(scope="module")
+def new() -> New:
+    """Makes an empty memory, for what is about the rules."""
+    return MemoryState
 
 
 @pytest.fixture
-def state(new: New) -> State:
-    return new()
+def state(every: New) -> State:
+    return every()
 
 
 def add(state: State, minute: float, value: str = "", *, who: str = "alice") -> tuple[Entry, ...]:
@@ -150,11 +176,11 @@ class TestFirst:
         assert not state.first("mark", "b", TEN)
 
 
-@unhurried
+@settings(unhurried, max_examples=10)
 @given(st.permutations(range(8)), st.data())
-def test_retries_between(new: New, order: list[int], data: st.DataObject) -> None:
+def test_retries_between(every: New, order: list[int], data: st.DataObject) -> None:
     """Retries strewn in anywhere change no answer, neither their own nor those of the others."""
-    plain, strewn = new(), new()
+    plain, strewn = every(), every()
     expected = {minute: add(plain, minute) for minute in order}
     seen: list[int] = []
     for minute in order:
@@ -254,11 +280,11 @@ def watched(rule_id: str, new: New, **tuning: object) -> Rule:
 )
 class TestExamples:
     def test_after_what_went_before(
-        self, new: New, rule: type[Rule], example: Rings | Quiet
+        self, every: New, rule: type[Rule], example: Rings | Quiet
     ) -> None:
         """A rule says of the event what the example says, after the events before it; and again,
         since a failed post is tried again, and after it was asked of all of them once more."""
-        watch = watched(rule.id, new)
+        watch = watched(rule.id, every)
         before = [watch.rings(event) for event in example.before]
         for _ in range(3):
             assert watch.rings(example.event) is isinstance(example, Rings)
@@ -269,15 +295,15 @@ class TestExamples:
                 watch.first_aid(example.event)
             assert [watch.rings(event) for event in example.before] == before
 
-    def test_not_by_itself(self, new: New, rule: type[Rule], example: Rings | Quiet) -> None:
+    def test_not_by_itself(self, every: New, rule: type[Rule], example: Rings | Quiet) -> None:
         """Without what went before, no event is news."""
-        assert not watched(rule.id, new).rings(example.event)
+        assert not watched(rule.id, every).rings(example.event)
 
     def test_the_filter_lets_it_through(
-        self, new: New, rule: type[Rule], example: Rings | Quiet
+        self, every: New, rule: type[Rule], example: Rings | Quiet
     ) -> None:
         """What a rule has to remember reaches it, though most records are dropped unread."""
-        engine = Engine([rule()], new())
+        engine = Engine([rule()], every())
         texts = [compact(event.raw) for event in (*example.before, example.event)]
         read = [Event(e.raw, message=t) for e, t in zip(all_of(example), texts, strict=True)]
 
@@ -651,3 +677,78 @@ def test_the_sample_day(shared: Path, new: New) -> None:
         ("high", "ci-deploy was refused 15 times in 56 seconds, at 15 kinds of calls"),
         ("critical", "ci-deploy built a new administrator, user backdoor, in 27 seconds"),
     ]
+
+
+class TestTable:
+    """The memory in the ledger's table, where the table is slow, down or asked too much."""
+
+    @pytest.fixture
+    def table(self) -> Iterator[Table]:
+        with tables.aws():
+            yield tables.make()
+
+    def test_a_retry_elsewhere(self, table: Table) -> None:
+        """Another process finds what this one found."""
+        answers = [add(DynamoState(table), minute) for minute in range(3)]
+
+        assert [add(DynamoState(table), minute) for minute in range(3)] == answers
+        assert DynamoState(table).first("mark", "a", TEN)
+        assert not DynamoState(table).first("mark", "b", TEN)
+
+    def test_down(self, table: Table) -> None:
+        """A table that is gone is asked once; the memory goes on from what it said."""
+        state = DynamoState(table)
+        state.begin(lambda: 60)
+        add(state, 0)
+        boto3.client("dynamodb").delete_table(TableName=table.name)
+
+        assert minutes(add(state, 1)) == [0, 1]
+        assert minutes(add(state, 2)) == [0, 1, 2]
+        assert "ResourceNotFoundException" in state.down
+        assert state.errors == 1
+        state.begin(lambda: 60)
+        assert minutes(add(state, 3)) == [0, 1, 2, 3]
+
+    def test_slow(self, table: Table) -> None:
+        """The table may take half of the time that there is."""
+        left = 60.0
+        state = DynamoState(table)
+        state.begin(lambda: left)
+        add(state, 0)
+        left = 29
+
+        assert minutes(add(state, 1)) == [0, 1]
+        assert "half of the time" in state.down
+
+    def test_a_storm(self, table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A storm asks so often and no more, and what was told once is not told again."""
+        monkeypatch.setattr(dynamodb, "QUESTIONS", 20)
+        asked: list[str] = []
+        ask = Table.call
+
+        def counted(self: Table, operation: str, **request: Any) -> Any:
+            asked.append(operation)
+            return ask(self, operation, **request)
+
+        monkeypatch.setattr(Table, "call", counted)
+        DynamoState(table).first("told", "somebody else", TEN)
+        state = DynamoState(table)
+        state.begin(lambda: 60)
+        assert not state.first("told", "me", TEN)
+        for number in range(30):
+            answer = state.add("alice", str(number), NOON, TEN)
+
+        assert len(answer) == 30
+        assert not state.first("told", "another", TEN)
+        assert len(asked) == 20 + 1
+
+    def test_many_entries(self, table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A subject that never rests keeps the younger half of what is full."""
+        monkeypatch.setattr(dynamodb, "ENTRIES", 20)
+        state = DynamoState(table)
+        for number in range(22):
+            state.begin(lambda: 60)
+            answer = state.add("alice", str(number), NOON, TEN)
+
+        assert not state.down
+        assert [entry.event_id for entry in answer] == sorted(map(str, range(10, 22)))

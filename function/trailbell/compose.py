@@ -6,13 +6,15 @@ who and from where, what to do first.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 
 from trailbell.model import Alert, Event, Group, Line, Link, Message, Severity, Text, say
+from trailbell.runs import LENGTH, Run
 from trailbell.text import EMPTY, join
 
 SHOWN_EVENTS = 5  # of a group, each with its id or link
@@ -26,6 +28,7 @@ REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}\Z")
 EVENT_ID = re.compile(r"[0-9A-Za-z-]{8,64}\Z")
 COMMAND = re.compile(r"aws [ -_a-~]+\Z")  # a line of ASCII without a back-tick
 SHOWN_COMMANDS = 2
+ACCOUNT = re.compile(r"[0-9]{12}\Z")
 ACCESS_KEY = re.compile(r"AKIA[0-9A-Z]{12,124}\Z")
 TOOLS = (  # a word in the user agent, and the word for it; the first that fits
     ("terraform", "terraform"),
@@ -61,13 +64,54 @@ class Reader:
         return f"{day}, {local:%H:%M:%S} {label}" if date else f"{local:%H:%M:%S}"
 
 
-def compose(group: Group, reader: Reader) -> Message:
-    """The message of a group."""
+def compose(group: Group, reader: Reader, *, opens_run: bool = False) -> Message:
+    """The message of a group.
+
+    :param opens_run: more of the same will be told in one message.
+    """
     if group.rest:
         return _counts(group, reader)
-    if len(group.alerts) > 1:
-        return _several(group, reader)
-    return _single(group.alerts[0], reader)
+    told = _several(group, reader) if len(group.alerts) > 1 else _single(group.alerts[0], reader)
+    if opens_run:
+        note = f"More of the same within {LENGTH // 60} minutes will come as one message"
+        told = replace(told, lines=(*told.lines, Line("", say(note))))
+    return told
+
+
+def of_run(run: Run, reader: Reader) -> Message:
+    """The message that closes a run: what came after the alert that was posted at once."""
+    count = len(run.members)
+    did = f" {run.many or f'set off {run.rule}'} {count + 1:,} times in all"
+    title = say("{}", run.phrase) + Text((did,))
+    start, end = run.began, run.members[-1].time
+    if start and end and start < end:
+        title += say(f", {reader.clock(start, date=False)} to {reader.clock(end, date=False)}")
+    lines = [Line("Who", run.about)]
+    failed = Counter(member.outcome for member in run.members if member.outcome != "succeeded")
+    if failed:
+        told = ", ".join(f"{times:,} {outcome}" for outcome, times in sorted(failed.items()))
+        lines.append(Line("Of these", Text((told,))))
+    if start:
+        lines.append(Line("When", say(reader.clock(start))))
+    mute = {"rule": run.rule, "actor": run.actor, "reason": "…"}
+    lines.append(Line("To mute it", say("{} in MUTES", json.dumps(mute, ensure_ascii=False))))
+    more = say(f"{count:,} more in {LENGTH // 60} minutes")
+    place = _place(run.account, reader)
+    shown = run.members[:SHOWN_EVENTS]
+    return Message(
+        run.severity,
+        title,
+        place=place + say(" · ") + more if place else more,
+        what=_most([say("{}", member.action) for member in run.members if member.action]),
+        lines=tuple(lines),
+        rule=run.rule,
+        links=_links([(member.region, member.event_id) for member in shown], ""),
+        events=tuple(member.event_id for member in shown if member.event_id),
+        count=count,
+        account=_id(run.account),
+        time=run.members[0].time,
+        follows=True,
+    )
 
 
 def _single(alert: Alert, reader: Reader) -> Message:
@@ -89,8 +133,10 @@ def _single(alert: Alert, reader: Reader) -> Message:
         check_first=alert.check_first if alert.severity >= Severity.HIGH else "",
         commands=_commands(alert) if alert.severity >= Severity.HIGH else (),
         rule=alert.rule,
-        links=_links([event], "Open in CloudTrail"),
+        links=_links([(event.region, event.id)], "Open in CloudTrail"),
         events=_ids([event]),
+        account=_id(event.account),
+        time=event.time,
     )
 
 
@@ -126,9 +172,11 @@ def _several(group: Group, reader: Reader) -> Message:
         lines=tuple(lines),
         check_first=worst.check_first if group.severity >= Severity.HIGH else "",
         rule=first.rule,
-        links=_links(events[:SHOWN_EVENTS], ""),
+        links=_links([(event.region, event.id) for event in events[:SHOWN_EVENTS]], ""),
         events=_ids(events[:SHOWN_EVENTS]),
         count=count,
+        account=_id(first.event.account),
+        time=first.event.time,
     )
 
 
@@ -165,13 +213,17 @@ def _counts(group: Group, reader: Reader) -> Message:
     where = say("their event ids are in the function's log")
     if reader.request:
         where += say(", request {}", reader.request)
+    shown = [alert.event for alert in alerts[:SHOWN_EVENTS]]
+    accounts = {alert.event.account for alert in alerts}
     return Message(
         group.severity,
         say(f"{count:,} more alerts{at}, shown as counts only"),
         lines=(*lines, Line("Note", where)),
-        links=_links([alert.event for alert in alerts[:SHOWN_EVENTS]], ""),
-        events=_ids([alert.event for alert in alerts[:SHOWN_EVENTS]]),
+        links=_links([(event.region, event.id) for event in shown], ""),
+        events=_ids(shown),
         count=count,
+        account=_id(accounts.pop()) if len(accounts) == 1 else "",
+        time=alerts[0].event.time,
     )
 
 
@@ -221,6 +273,11 @@ def _place(account: str, reader: Reader) -> Text:
     return say("{}", account) if account else EMPTY
 
 
+def _id(account: str) -> str:
+    """The account's id, where it is one: machines compare it."""
+    return account if ACCOUNT.match(account) else ""
+
+
 def _most(texts: Iterable[Text]) -> Text:
     """The commonest of the texts with their counts, and how many others there are."""
     counts = Counter(texts)
@@ -255,14 +312,13 @@ def _ids(events: Iterable[Event]) -> tuple[str, ...]:
     return tuple(event.id for event in events if event.id)
 
 
-def _links(events: list[Event], label: str) -> tuple[Link, ...]:
-    """The events in the CloudTrail console; only where region and id are safe in a URL."""
+def _links(events: Iterable[tuple[str, str]], label: str) -> tuple[Link, ...]:
+    """Events (region, id) in the CloudTrail console; only where both are safe in a URL."""
     links = []
-    for number, event in enumerate(events, 1):
-        if not (REGION.match(event.region) and EVENT_ID.match(event.id)):
+    for number, (region, event_id) in enumerate(events, 1):
+        if not (REGION.match(region) and EVENT_ID.match(event_id)):
             continue
-        region = event.region
         domain = next(host for start, host in CONSOLES.items() if region.startswith(start))
-        url = f"https://{region}.{domain}/cloudtrailv2/home?region={region}#/events/{event.id}"
-        links.append(Link(label or str(number), url, event.id))
+        url = f"https://{region}.{domain}/cloudtrailv2/home?region={region}#/events/{event_id}"
+        links.append(Link(label or str(number), url, event_id))
     return tuple(links)

@@ -32,10 +32,14 @@ REGION = '","awsRegion":"'
 class Engine:
     """The rules, indexed."""
 
-    def __init__(self, rules: Iterable[Rule], state: State | None = None) -> None:
+    def __init__(
+        self, rules: Iterable[Rule], state: State | None = None, own_role: str = ""
+    ) -> None:
         """
         :param state: the memory; without one the rules that need it are off.
+        :param own_role: the ARN of the function's role, which some rules do not watch.
         """
+        self._own_role = own_role
         self.rules = tuple(rule for rule in rules if state or not rule.needs_state)
         for rule in self.rules:
             if state and rule.needs_state:
@@ -112,6 +116,8 @@ class Engine:
         return found
 
     def _ask(self, rule: Rule, event: Event, found: list[Alert]) -> None:
+        if rule.passes_over_own and self._own_role and event.actor.role_arn == self._own_role:
+            return
         try:
             if rule.rings(event):
                 found.append(

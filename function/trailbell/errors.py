@@ -4,6 +4,7 @@
   x ConfigError         a setting is wrong; nothing was posted
   x RuntimeMismatch     the zip was built for another Python or processor
   x PayloadError        the invocation's payload cannot be read; nothing was posted
+  x LedgerDown          the ledger did not answer (alerts are posted all the same)
   x ChannelError        a channel did not take a message (says whether to try again)
   x AwsError            a call to AWS failed (says with which code)
   x DeliveryIncomplete  something is left to post; raised so that Lambda tries again
@@ -38,6 +39,10 @@ class RuntimeMismatch(TrailbellError):
 
 class PayloadError(TrailbellError):
     """The payload of the invocation cannot be read as a whole."""
+
+
+class LedgerDown(TrailbellError):
+    """The ledger's table is missing, closed to us, throttled or slow; the text says which."""
 
 
 class DeliveryIncomplete(TrailbellError):
@@ -77,9 +82,18 @@ class ChannelError(TrailbellError):
 class AwsError(TrailbellError):
     """A call to AWS failed; the text names the call and the code, never what was sent."""
 
-    def __init__(self, operation: str, code: str, *, in_doubt: bool = False) -> None:
+    def __init__(
+        self,
+        operation: str,
+        code: str,
+        *,
+        in_doubt: bool = False,
+        answer: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__(f"{operation}: {code}")
         self.code = code
         """``ResourceNotFoundException``, or the type of the failure where AWS did not answer."""
         self.in_doubt = in_doubt
         """Whether it may have been done all the same."""
+        self.answer = answer or {}
+        """What AWS said, beyond the code."""

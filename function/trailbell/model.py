@@ -367,6 +367,12 @@ class Message:
     """Ids of the events, at most five."""
     count: int = 1
     """How many alerts it speaks for."""
+    account: str = ""
+    """The id, for machines; "" where it speaks of several."""
+    time: datetime | None = None
+    """When the first of it happened, in UTC."""
+    follows: bool = False
+    """Whether it tells how a run went on that another message began; the place says how long."""
     key: str = ""
     """The same whenever the same message is tried again, for whoever tells doubles apart."""
     reply_to: Mapping[str, Any] = field(default_factory=dict)

@@ -59,9 +59,14 @@ def _takes(channel: Channel, alert: Alert) -> bool:
     )
 
 
+def aged(alerts: Iterable[Alert]) -> list[Alert]:
+    """The oldest first, in the same order however the batch was ordered."""
+    return sorted(alerts, key=_age)
+
+
 def groups(alerts: Iterable[Alert]) -> list[Group]:
     """The messages of one channel: at most ten, the most severe first."""
-    alerts = sorted(alerts, key=_age)
+    alerts = aged(alerts)
     if len(alerts) <= SINGLES:
         return _ordered(Group.single(alert) for alert in alerts)
     kinds: dict[tuple[str, str, str], list[Alert]] = {}

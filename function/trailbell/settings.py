@@ -26,11 +26,12 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    SecretStr,
     ValidationError,
     model_validator,
 )
 
-from trailbell.channels.base import Channel
+from trailbell.channels.base import Channel, web_address
 from trailbell.errors import ConfigError
 from trailbell.model import Alert
 from trailbell.names import nearest
@@ -56,6 +57,18 @@ def _zone_name(name: str) -> str:
     except (KeyError, ValueError, OSError):
         raise ValueError(f"{name!r} is no IANA time zone, such as 'Europe/Berlin'") from None
     return name
+
+
+def _queue_url(url: str) -> str:
+    if url:
+        web_address(SecretStr(url))
+    return url
+
+
+def _role_arn(arn: str) -> str:
+    if arn and not re.fullmatch(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", arn):
+        raise ValueError("is no ARN of a role, such as arn:aws:iam::111122223333:role/trailbell")
+    return arn
 
 
 class _Frozen(BaseModel):
@@ -144,6 +157,12 @@ class Settings(_Frozen):
     MUTES: tuple[Mute, ...] = ()
     TIMEZONE: Annotated[str, AfterValidator(_zone_name)] = "UTC"
     ACCOUNTS: dict[str, str] = {}
+    LEDGER_TABLE: str = ""
+    """A table of DynamoDB: what was posted, and what rules remember."""
+    RETRY_QUEUE_URL: Annotated[str, AfterValidator(_queue_url)] = ""
+    """The queue of SQS that brings failed invocations back, and closes runs."""
+    OWN_ROLE: Annotated[str, AfterValidator(_role_arn)] = ""
+    """The ARN of the function's own role: what it does starts no loop."""
 
     @property
     def zone(self) -> ZoneInfo:
@@ -151,6 +170,8 @@ class Settings(_Frozen):
 
 
 NAMES = tuple(Settings.model_fields)
+TEXTS = ("PRESET", "TIMEZONE", "LEDGER_TABLE", "RETRY_QUEUE_URL", "OWN_ROLE")
+"""Settings that are plain texts, in the environment too."""
 
 
 def gather(
@@ -213,6 +234,14 @@ def validated(
     for rule_id in settings.RULES:
         if rule_id not in ids:
             raise ConfigError(f"RULES: {rule_id!r} is no rule{nearest(rule_id, ids)}")
+    names = [channel.name for channel in channels]
+    for channel in channels:
+        others = [name for name in names if name != channel.name]
+        if channel.fallback and channel.fallback not in others:
+            raise ConfigError(
+                f"CHANNELS[{channel.name!r}].fallback: {_shown(channel.fallback)!r} is no other"
+                f" channel's name{nearest(channel.fallback, others)}"
+            )
     globs = [(f"CHANNELS[{channel.name!r}].rules", channel.rules) for channel in channels]
     globs += [(f"MUTES[{n}].rule", (mute.rule,)) for n, mute in enumerate(settings.MUTES)]
     for where, patterns in globs:
@@ -280,7 +309,7 @@ def _checked_names(values: dict[str, Any], where: str, prefix: str = "") -> dict
 def _from_variable(name: str, variable: str, text: str) -> object:
     if name == "CUSTOM_RULES":
         raise ConfigError(f"{variable}: rule classes can only stand in configs.py")
-    if name in ("PRESET", "TIMEZONE"):
+    if name in TEXTS:
         return text
     if name == "CHANNELS" and not text.lstrip().startswith(("[", "{", '"')):
         return text  # one bare URL
@@ -313,12 +342,6 @@ def _channels(
         where = f"CHANNELS[{number}]"
         if isinstance(entry, str):
             entry = {"type": _type_of(entry), "url": entry}
-            if entry["type"] not in types:
-                known = ", ".join(sorted(types))
-                raise ConfigError(
-                    f"{where} is a URL of {entry['type']}, which trailbell cannot post to;"
-                    f" known types are: {known}"
-                )
         if not isinstance(entry, dict):
             raise ConfigError(f"{where} must be a webhook URL or a dict with a type")
         kind = str(entry.get("type", ""))

@@ -25,7 +25,7 @@ from trailbell.cli.demo import Play, demo, play
 from trailbell.cli.standin import SEND, SLACK, TELEGRAM, WEBHOOK, Post, StandIn
 from trailbell.errors import DeliveryIncomplete
 
-Send = Callable[..., None]
+Send = Callable[..., object]
 FUNCTION = Path(deliver.__file__).parent.parent
 
 

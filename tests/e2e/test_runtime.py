@@ -161,6 +161,12 @@ def test_invoke(tmp_path: Path, runtime_client: Path) -> None:
         assert told.kind == "response", told.body
         assert (told.body["events"], told.body["messages"], told.body["failed"]) == (1, 1, 0)
         assert len(bodies) == 1 and EVENT_ID in bodies[0]
+    # Metric filters read a line as JSON only where it is nothing else.
+    log = (task.parent / "log").read_text().splitlines()
+    lines = [json.loads(line) for line in log if line.startswith('{"events"')]
+    assert [(line["messages"], "problems" in line) for line in lines] == [
+        (0, False), (0, True), (1, False),
+    ]  # fmt: skip
 
 
 def test_wrong_python(tmp_path: Path, runtime_client: Path) -> None:

@@ -26,7 +26,8 @@ from trailbell.errors import ConfigError
 from trailbell.examples import NO_EXAMPLES, wrong
 from trailbell.model import Message, say
 from trailbell.rules.base import Rule
-from trailbell.settings import Mute, Settings
+from trailbell.secrets import Secrets
+from trailbell.settings import DOCUMENT, Mute, Settings
 
 PLACEHOLDER = "/XXXXXXXX"  # in the URL of configs.example.py
 SLACK_HOSTS = ("hooks.slack.com", "hooks.slack-gov.com")
@@ -43,8 +44,7 @@ def check(config: Path | None, post: bool, form: str) -> None:
     """
     say_line = partial(_print, form)
     try:
-        look_up = partial(app.secret, environ=os.environ) if post else _from_environment
-        settings = settings_from(config, look_up)
+        settings = settings_from(config, Secrets(os.environ) if post else _Here(os.environ))
         bell = app.bell(settings)
     except ConfigError as error:
         say_line("problem", str(error))
@@ -61,9 +61,11 @@ def check(config: Path | None, post: bool, form: str) -> None:
                 say_line("note" if line == NO_EXAMPLES else "problem", f"rule {rule.id} {line}")
     for channel in settings.CHANNELS:
         say_line("ok", f"channel {channel.name}{_filters(channel)}")
+    if not post and (document := os.environ.get(DOCUMENT, "")).startswith(("ssm:", "s3:")):
+        say_line("note", f"{DOCUMENT}: {document} was not looked up")
     for note in _notes(settings, bell.rules):
         say_line("note", note)
-    if (post and not _post(settings, bell, say_line)) or not fine:
+    if (post and not _post(settings, say_line)) or not fine:
         raise click.exceptions.Exit(1)
 
 
@@ -75,10 +77,15 @@ def _print(form: str, level: str, text: str) -> None:
         click.echo(f"{click.style(level, fg=colour):<7} {text}")
 
 
-def _from_environment(name: str) -> str:
-    """A secret's value where this machine's environment has it; else its name, to be noted."""
-    scheme, _, variable = name.partition(":")
-    return os.environ.get(variable, name) if scheme == "env" else name
+class _Here(Secrets):
+    """Secrets of this machine's environment; of others the name, which is noted."""
+
+    def secret(self, name: str) -> str:
+        scheme, _, variable = name.partition(":")
+        return os.environ.get(variable, name) if scheme == "env" else name
+
+    def document(self, name: str) -> str:
+        return "{}"
 
 
 def _filters(channel: Channel) -> str:
@@ -107,11 +114,14 @@ def _notes(settings: Settings, chosen: Mapping[Rule, bool]) -> Iterator[str]:
                     yield f"channel {channel.name} still has the URL of the example"
                 elif channel.type == "slack" and not known:
                     yield f"channel {channel.name}: {clean(host)} is not one of Slack's hosts"
-    if beyond := [rule.id for rule, runs in chosen.items() if runs and rule.needs_state]:
+    beyond = [rule.id for rule, runs in chosen.items() if runs and rule.needs_state]
+    if beyond and not settings.LEDGER_TABLE:
         yield (
-            f"{counted(len(beyond), 'rule')} that look beyond one event are off in the function,"
-            f" which keeps no memory: {', '.join(beyond)}"
+            f"{counted(len(beyond), 'rule')} that look beyond one event are off for want of a"
+            f" table (LEDGER_TABLE): {', '.join(beyond)}"
         )
+    if settings.RETRY_QUEUE_URL and not settings.LEDGER_TABLE:
+        yield "RETRY_QUEUE_URL without LEDGER_TABLE: repeats are posted again, and nothing is held"
     for custom in settings.CUSTOM_RULES:
         if not (custom.actions or custom.identities or custom.gate):
             yield f"rule {custom.id} looks at every event: it has no actions"
@@ -132,7 +142,7 @@ def _end(mute: Mute, now: datetime) -> str:
     return f"over since {until}: take it out" if over else f"until {until}"
 
 
-def _post(settings: Settings, bell: app.Bell, say_line: partial[None]) -> bool:
+def _post(settings: Settings, say_line: partial[None]) -> bool:
     """One message to each channel; whether all took it."""
     if not settings.CHANNELS:
         say_line("problem", "there is no channel to post to")
@@ -142,7 +152,7 @@ def _post(settings: Settings, bell: app.Bell, say_line: partial[None]) -> bool:
     except (OSError, KeyError):  # a user id without a name
         by = socket.gethostname()
     title = say("Test from trailbell: nothing happened. Asked for by {}", by)
-    report = app.Notifier(bell, app.http_client()).tell(Message(None, title))
+    report = app.wired(settings).tell(Message(None, title))
     for channel in settings.CHANNELS:
         problem = report.problems.get(channel.name)
         text = f"channel {channel.name}: {problem or 'took the test message'}"

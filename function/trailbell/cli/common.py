@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from rich.console import Console
 from trailbell import app
 from trailbell.errors import ConfigError
 from trailbell.model import Severity
+from trailbell.secrets import Secrets
 from trailbell.settings import Settings
 
 STYLES = {  # of a severity, in a terminal; the word stands beside the colour
@@ -40,12 +41,12 @@ format_option = click.option(
 )
 
 
-def settings_from(config: Path | None, look_up: Callable[[str], str] | None = None) -> Settings:
+def settings_from(config: Path | None, secrets: Secrets | None = None) -> Settings:
     """The settings of a command: ``--config``, else ./configs.py, and the environment."""
     if config is not None and not config.is_file():
         what = "is a folder, not a file" if config.is_dir() else "there is no such file"
         raise ConfigError(f"--config {config}: {what}")
-    return app.load_settings(config or Path(), os.environ, look_up)
+    return app.load_settings(config or Path(), os.environ, secrets)
 
 
 def print_json(value: Mapping[str, Any]) -> None:

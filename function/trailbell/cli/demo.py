@@ -171,7 +171,7 @@ def _handler(root: Path) -> Handler:
     assert spec and spec.loader  # noqa: S101 - for the type checker
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    # The function keeps no memory yet; the day is one process, so here the rules have one.
+    # There is no table here; the day is one process, so the rules remember in that.
     vars(module)["notifier"] = cache(partial(app.notifier, state=MemoryState()))
     handler: Handler = module.lambda_handler
     return handler

@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trailbell import app, payload
+from trailbell.bell import Bell
 from trailbell.channels.base import MARKS, clean, plain
 from trailbell.cli.common import (
     HELP,
@@ -169,7 +170,7 @@ def _progress(files: tuple[str, ...]) -> Any:
 
 
 def _batches(
-    files: tuple[str, ...], bell: app.Bell, tally: Tally, bar: Progress | None
+    files: tuple[str, ...], bell: Bell, tally: Tally, bar: Progress | None
 ) -> Iterator[payload.Batch]:
     for name in files:
         try:
@@ -249,7 +250,7 @@ def _is_json(text: str) -> bool:
         return False
 
 
-def _batch(documents: list[str], bell: app.Bell, tally: Tally) -> payload.Batch:
+def _batch(documents: list[str], bell: Bell, tally: Tally) -> payload.Batch:
     """The records of some documents, each id once in the whole run."""
     batch = payload.Batch()
     for text in documents:

@@ -74,6 +74,9 @@ class Rule(ABC):
     on_by_default: ClassVar[bool] = True
     gives_way: ClassVar[bool] = False
     """To every other rule that matches the same event."""
+    passes_over_own: ClassVar[bool] = False
+    """Whether it leaves out what the function's own role did (OWN_ROLE). For rules that ring for
+    any call or any refused call, which the function's own could set off in a circle."""
     check_first: ClassVar[str] = ""
     """What to do first, in one line: high and critical alerts end with it."""
     many: ClassVar[str] = ""

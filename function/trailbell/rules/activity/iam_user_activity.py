@@ -30,6 +30,7 @@ class IamUserActivity(Rule):
 
     id = "iam-user-activity"
     severity = Severity.INFO
+    passes_over_own = True
     identities = ("IAMUser",)
     gives_way = True
     many = "called AWS"

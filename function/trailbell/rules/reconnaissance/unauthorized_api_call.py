@@ -24,6 +24,7 @@ class UnauthorizedApiCall(Rule):
 
     id = "unauthorized-api-call"
     severity = Severity.LOW
+    passes_over_own = True
     gate = '"errorCode"'
     failed_calls = "only-failed"
     service_calls = "drop-aws"

@@ -45,6 +45,7 @@ class AccessDeniedBurst(Rule):
     gate = '"errorCode"'
     failed_calls = "only-failed"
     service_calls = "drop-aws"
+    passes_over_own = True
     needs_state = True
     check_first = (
         "Is it a program of yours? If not, stop the actor's keys, then see what got through."

@@ -32,7 +32,7 @@ from trailbell.cli.common import (
 )
 from trailbell.deliver import BURST
 from trailbell.errors import AwsError, ConfigError
-from trailbell.notifier import Notifier, Redone, Rehearsed
+from trailbell.redrive import Redone, Redriver, Rehearsed
 from trailbell.secrets import Secrets
 from trailbell.settings import Settings
 from trailbell.state.base import LASTS
@@ -123,9 +123,10 @@ def _moment(text: str, now: datetime, option: str) -> datetime:
         ) from None
 
 
-def _notifier(settings: Settings, dry_run: bool) -> Notifier:
+def _notifier(settings: Settings, dry_run: bool) -> Redriver:
     # The table would note what rules remember of the events that come by.
-    return app.wired(settings, state=MemoryState() if dry_run and settings.LEDGER_TABLE else None)
+    state = MemoryState() if dry_run and settings.LEDGER_TABLE else None
+    return app.wired(settings, Redriver, state=state)
 
 
 class _Pace:

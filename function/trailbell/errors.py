@@ -4,6 +4,7 @@
   x ConfigError         a setting is wrong; nothing was posted
   x RuntimeMismatch     the zip was built for another Python or processor
   x PayloadError        the invocation's payload cannot be read; nothing was posted
+  x PatternError        CloudWatch Logs would refuse a filter pattern
   x ChannelError        a channel did not take a message (says whether to try again)
   x AwsError            a call to AWS failed (says with which code)
   x DeliveryIncomplete  something is left to post; raised so that Lambda tries again
@@ -38,6 +39,11 @@ class RuntimeMismatch(TrailbellError):
 
 class PayloadError(TrailbellError):
     """The payload of the invocation cannot be read as a whole."""
+
+
+class PatternError(TrailbellError):
+    """A filter pattern that CloudWatch Logs would refuse; the text names the place and what is
+    wrong there."""
 
 
 class DeliveryIncomplete(TrailbellError):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from trailbell.engine import Engine
+from trailbell.model import Alert
 from trailbell.rules.base import Quiet, Rings, Rule
 from trailbell.state.memory import MemoryState
 
@@ -42,9 +43,9 @@ def _heard(rule: type[Rule], example: Rings, passes: Callable[[object], bool]) -
         return False
     before = tuple(event for event in example.before if passes(event.raw))
     # Some of what came before may be missing, as long as the rest is enough.
-    return len(before) == len(example.before) or bool(
-        saying(rule(), replace(example, before=before))
-    )
+    if len(before) == len(example.before):
+        return True
+    return any(not alert.own for alert in _alerts(rule(), replace(example, before=before)))
 
 
 def wrong(rule: Rule) -> Iterator[str]:
@@ -64,7 +65,11 @@ def wrong(rule: Rule) -> Iterator[str]:
 
 def saying(rule: Rule, example: Rings | Quiet) -> str:
     """What the rule says of the example's event, after those before it; "" where it is quiet."""
+    return "; ".join(str(alert.title) for alert in _alerts(rule, example))
+
+
+def _alerts(rule: Rule, example: Rings | Quiet) -> list[Alert]:
     engine = Engine([rule], MemoryState())
     for event in example.before:
         engine.alerts([event])
-    return "; ".join(str(alert.title) for alert in engine.alerts([example.event]))
+    return engine.alerts([example.event])

@@ -161,6 +161,24 @@ def test_a_record_without_a_name() -> None:
     assert hidden(Nameless(), Pattern(NOTHING).matches) == Hidden(True, "named")
 
 
+class Hasty(Three):
+    """Fails where nothing was before."""
+
+    id = "hasty-calls"
+
+    def match(self, event: Event) -> bool:
+        if not super().match(event) and event.id == "last":
+            raise ValueError("nothing was before")
+        return super().match(event)
+
+
+def test_a_rule_that_fails() -> None:
+    """A rule that fails for what did not come through does not ring."""
+    lost = hidden(Hasty(), Pattern('{ $.eventID != "read*" }').matches)
+
+    assert lost == Hidden(False, "after reads")
+
+
 def test_a_rule_without_examples() -> None:
     """Of a rule without examples nothing can be said."""
 

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import gzip
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from cli.conftest import Run
 from cli.test_replay import FILES, KEY, LOGIN, QUIET, lines
+from trailbell.cli import filters
 from trailbell.cli.filters import presets
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -150,3 +152,12 @@ def test_the_readme_shows_the_default_preset() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
 
     assert f"\n```text\n{presets()['all-but-reads']}\n```\n" in readme
+
+
+def test_presets_are_in_the_wheel() -> None:
+    """A wheel brings the presets that lie outside the package in a checkout."""
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]
+    copied = build["targets"]["wheel"]["force-include"]
+
+    assert copied["infra/filters.json"] == f"trailbell/cli/{filters.NAME}"
+    assert presets().keys() == {"all-but-reads", "security", "iam-user"}

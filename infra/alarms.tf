@@ -173,7 +173,7 @@ resource "aws_sns_topic_policy" "alarms" {
       Resource  = one(aws_sns_topic.alarms[*].arn)
       Condition = {
         StringEquals = { "aws:SourceAccount" = local.account }
-        ArnLike      = { "aws:SourceArn" = "arn:${coalesce(local.partition, "aws")}:cloudwatch:${coalesce(local.region, "-")}:${coalesce(local.account, "-")}:alarm:${local.name}-*" }
+        ArnLike      = { "aws:SourceArn" = "arn:${local.partition}:cloudwatch:${local.region}:${local.account}:alarm:${local.name}-*" }
       }
     }]
   })

@@ -10,7 +10,7 @@ locals {
   filter_pattern = var.filter_preset == "custom" ? var.filter_pattern : local.filter_presets[var.filter_preset]
 
   log_group_name = local.create_log_group ? one(aws_cloudwatch_log_group.trail[*].name) : var.log_group_name
-  log_group_arn  = "arn:${coalesce(local.partition, "aws")}:logs:${coalesce(local.region, "-")}:${coalesce(local.account, "-")}:log-group:${coalesce(local.log_group_name, "-")}"
+  log_group_arn  = "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${coalesce(local.log_group_name, "-")}"
 }
 
 # Door 1: a subscription filter on the trail's log group.
@@ -41,7 +41,12 @@ resource "aws_cloudwatch_log_subscription_filter" "this" {
   filter_pattern  = local.filter_pattern
   destination_arn = one(aws_lambda_function.this[*].arn)
 
-  depends_on = [aws_lambda_permission.logs]
+  # Nothing comes in before what fails has a place to go.
+  depends_on = [
+    aws_lambda_permission.logs,
+    aws_lambda_function_event_invoke_config.this,
+    aws_lambda_event_source_mapping.retry,
+  ]
 
   lifecycle {
     create_before_destroy = true
@@ -153,7 +158,12 @@ resource "aws_cloudwatch_event_target" "this" {
     arn = one(aws_sqs_queue.retry[*].arn)
   }
 
-  depends_on = [aws_lambda_permission.eventbridge, aws_sqs_queue_policy.retry]
+  depends_on = [
+    aws_lambda_permission.eventbridge,
+    aws_sqs_queue_policy.retry,
+    aws_lambda_function_event_invoke_config.this,
+    aws_lambda_event_source_mapping.retry,
+  ]
 }
 
 # Door 4: a stream that log groups of other accounts subscribe to.

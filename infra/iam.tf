@@ -72,7 +72,7 @@ locals {
       Sid      = "LogFiles"
       Effect   = "Allow"
       Action   = ["s3:GetObject"]
-      Resource = ["arn:${coalesce(local.partition, "aws")}:s3:::${try(var.s3_source.bucket, "")}/${try(var.s3_source.prefix, "")}*"]
+      Resource = ["arn:${local.partition}:s3:::${try(var.s3_source.bucket, "")}/${try(var.s3_source.prefix, "")}*"]
     } : null,
     var.event_source == "s3" && try(var.s3_source.kms_key_arn, null) != null ? {
       Sid      = "LogFilesKey"
@@ -80,7 +80,7 @@ locals {
       Action   = ["kms:Decrypt"]
       Resource = [try(var.s3_source.kms_key_arn, "")]
       Condition = {
-        StringEquals = { "kms:ViaService" = ["s3.${try(coalesce(var.s3_source.region, local.region), "")}.${coalesce(local.dns_suffix, "amazonaws.com")}"] }
+        StringEquals = { "kms:ViaService" = ["s3.${try(coalesce(var.s3_source.region, local.region), "")}.${local.dns_suffix}"] }
       }
     } : null,
     var.event_source == "kinesis" ? {
@@ -101,7 +101,7 @@ locals {
       Action   = ["kms:Decrypt"]
       Resource = [try(var.kinesis_source.kms_key_arn, "")]
       Condition = {
-        StringEquals = { "kms:ViaService" = ["kinesis.${try(split(":", var.kinesis_source.stream_arn)[3], "")}.${coalesce(local.dns_suffix, "amazonaws.com")}"] }
+        StringEquals = { "kms:ViaService" = ["kinesis.${try(split(":", var.kinesis_source.stream_arn)[3], "")}.${local.dns_suffix}"] }
       }
     } : null,
     # Lambda makes and removes the network interfaces with the function's own role, and takes a
@@ -110,7 +110,7 @@ locals {
       Sid      = "NetworkInterfaces"
       Effect   = "Allow"
       Action   = ["ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"]
-      Resource = ["arn:${coalesce(local.partition, "aws")}:ec2:${coalesce(local.region, "-")}:${coalesce(local.account, "-")}:*/*"]
+      Resource = ["arn:${local.partition}:ec2:${local.region}:${local.account}:*/*"]
     } : null,
     # EC2 knows no resources for these two: * is all that it takes.
     var.vpc != null ? {
@@ -130,7 +130,7 @@ locals {
   ] : statement if statement != null]
 
   # By its name, as the role is there before the function.
-  function_arn          = "arn:${coalesce(local.partition, "aws")}:lambda:${coalesce(local.region, "-")}:${coalesce(local.account, "-")}:function:${local.name}"
+  function_arn          = "arn:${local.partition}:lambda:${local.region}:${local.account}:function:${local.name}"
   config_parameter_arns = aws_ssm_parameter.config[*].arn
 }
 

@@ -15,10 +15,11 @@ locals {
   # S3 takes lower case only, 63 characters of it; account and region need 27, the purpose 8.
   bucket_name = trim(substr(replace(lower(local.name), "_", "-"), 0, 28), "-")
 
-  account    = one(data.aws_caller_identity.current[*].account_id)
-  partition  = one(data.aws_partition.current[*].partition)
-  dns_suffix = one(data.aws_partition.current[*].dns_suffix)
-  region     = one(data.aws_region.current[*].region)
+  # Empty with create = false, where nothing is made of them.
+  account    = try(data.aws_caller_identity.current[0].account_id, "")
+  partition  = try(data.aws_partition.current[0].partition, "")
+  dns_suffix = try(data.aws_partition.current[0].dns_suffix, "")
+  region     = try(data.aws_region.current[0].region, "")
 
   # Written beside the zip by zip_function.sh: {"architectures": [...], "python": "3.13", ...}.
   manifest = try(jsondecode(file("${var.package_path}.json")), null)

@@ -5,7 +5,7 @@ locals {
   create_log_group = local.from_logs && var.log_group_name == null
   create_trail     = local.create_log_group && var.create_trail
   trail_name       = coalesce(var.trail_name, local.name)
-  trail_arn        = "arn:${coalesce(local.partition, "aws")}:cloudtrail:${coalesce(local.region, "-")}:${coalesce(local.account, "-")}:trail/${local.trail_name}"
+  trail_arn        = "arn:${local.partition}:cloudtrail:${local.region}:${local.account}:trail/${local.trail_name}"
 }
 
 resource "aws_cloudwatch_log_group" "trail" {
@@ -140,25 +140,20 @@ resource "aws_s3_bucket_lifecycle_configuration" "trail" {
   bucket = one(aws_s3_bucket.trail[*].id)
 
   rule {
-    id     = "uploads"
+    id     = "log-files"
     status = "Enabled"
     filter {}
+
     abort_incomplete_multipart_upload {
       days_after_initiation = 7
     }
-  }
-
-  dynamic "rule" {
-    for_each = var.trail_bucket_expiration_days > 0 ? [var.trail_bucket_expiration_days] : []
-    content {
-      id     = "expire"
-      status = "Enabled"
-      filter {}
-      expiration {
-        days = rule.value
-      }
-      noncurrent_version_expiration {
-        noncurrent_days = 30
+    noncurrent_version_expiration {
+      noncurrent_days = 30
+    }
+    dynamic "expiration" {
+      for_each = var.trail_bucket_expiration_days > 0 ? [var.trail_bucket_expiration_days] : []
+      content {
+        days = expiration.value
       }
     }
   }

@@ -77,7 +77,7 @@ resource "aws_s3_bucket" "config" {
   count = local.config_in_s3 ? 1 : 0
 
   bucket        = "${local.bucket_name}-config-${local.account}-${local.region}"
-  force_destroy = var.force_destroy
+  force_destroy = true # versions of a document that Terraform can write again
   tags          = var.tags
 }
 
@@ -137,12 +137,11 @@ resource "aws_s3_object" "config" {
   #checkov:skip=CKV_AWS_186:as the bucket: SSE-S3 unless kms_key_arn is given
   count = local.config_in_s3 ? 1 : 0
 
-  bucket        = one(aws_s3_bucket.config[*].id)
-  key           = "config.json"
-  content       = local.config_json
-  content_type  = "application/json"
-  force_destroy = var.force_destroy
-  tags          = var.tags
+  bucket       = one(aws_s3_bucket.config[*].id)
+  key          = "config.json"
+  content      = local.config_json
+  content_type = "application/json"
+  tags         = var.tags
 
   depends_on = [
     aws_s3_bucket_versioning.config,

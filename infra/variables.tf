@@ -196,7 +196,7 @@ variable "role_path" {
 }
 
 variable "kms_key_arn" {
-  description = "A customer managed KMS key for what the module creates: environment, logs, queues, table, topic, buckets, trail. Without one AWS's own keys are used. README.md says which services the key's policy has to admit."
+  description = "A customer managed KMS key for what the module creates: environment, logs, queues, table, topic, buckets, trail. Without one AWS's own keys are used. docs/terraform.md says which services the key's policy has to admit."
   type        = string
   default     = null
 
@@ -420,7 +420,7 @@ variable "filter_pattern" {
 }
 
 variable "s3_source" {
-  description = "s3: the log-archive bucket, and the SNS topic that its notifications (or CloudTrail's) go to. The topic is taken as it is: a bucket has one notification configuration, and it belongs to the bucket's owner."
+  description = "s3: the log-archive bucket, and the SNS topic in this region that its notifications (or CloudTrail's) go to. The topic is taken as it is: a bucket has one notification configuration, and it belongs to the bucket's owner."
   type = object({
     bucket      = string
     topic_arn   = string
@@ -526,7 +526,7 @@ variable "trail_bucket_expiration_days" {
 }
 
 variable "force_destroy" {
-  description = "Whether `destroy` empties the buckets that the module created. The trail's bucket is evidence: leave it false in production."
+  description = "create_trail: whether `destroy` empties the trail's bucket. It is evidence: leave it false in production."
   type        = bool
   default     = false
   nullable    = false

@@ -335,6 +335,18 @@ variable "config" {
   }
 }
 
+variable "deploy_roles" {
+  description = "Roles (globs, of names or ARNs) that apply this module: the rule alerting-self-tampered tells their changes as info, those of others as critical. Goes into config."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for role in var.deploy_roles : length(replace(role, "*", "")) > 2])
+    error_message = "deploy_roles takes names or ARNs of roles, with * for a part of them: deploy-*. A bare * would let anybody switch trailbell off unnoticed."
+  }
+}
+
 variable "config_store" {
   description = "Where config is written: auto, ssm (up to 4 KB, free), ssm-advanced (up to 8 KB, $0.05 a month) or s3. auto goes by its size; set it where config names something that is created in the same run, since the size is not known then."
   type        = string

@@ -87,6 +87,8 @@ class MemoryLedger(Ledger):
         )
         if other := self.open_one(kind):
             return other
+        if self._items[f"run:{kind}:{run}"]["closed"]:
+            return ""
         self._items[f"run:{kind}"] = {"run": run, "until": self._now() + seconds}
         return run
 

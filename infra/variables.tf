@@ -280,13 +280,13 @@ variable "config" {
   }
 
   validation {
-    condition     = try(alltrue([for channel in var.config.channels : length(setsubtract(lookup({ telegram = ["token", "chat_id"], sns = ["topic_arn"], pagerduty = ["routing_key"], stdout = ["type"] }, channel.type, ["url"]), keys(channel))) == 0]), true)
-    error_message = "A channel lacks what its type needs: url (slack, webhook, teams, discord), token and chat_id (telegram), topic_arn (sns) or routing_key (pagerduty)."
+    condition     = try(alltrue([for channel in var.config.channels : length(setsubtract(lookup({ telegram = ["token", "chat_id"], sns = ["topic_arn"], pagerduty = ["routing_key"], stdout = ["type"], slack = can(channel.url) ? ["url"] : ["token", "channel"] }, channel.type, ["url"]), keys(channel))) == 0]), true)
+    error_message = "A channel lacks what its type needs: url (slack, webhook, teams, discord), or token and channel (slack), token and chat_id (telegram), topic_arn (sns) or routing_key (pagerduty)."
   }
 
   validation {
-    condition     = try(alltrue([for channel in var.config.channels : length(setsubtract(keys(channel), ["type", "name", "fallback", "min_severity", "rules", "accounts", "pace", "url", "token", "chat_id", "message_thread_id", "api_url", "topic_arn", "region", "routing_key", "events_url", "secret", "headers", "format"])) == 0]), true)
-    error_message = "config.channels has an attribute that no channel knows. Known are type, name, fallback, min_severity, rules, accounts, pace, and by type url, token, chat_id, message_thread_id, api_url, topic_arn, region, routing_key, events_url, secret, headers, format."
+    condition     = try(alltrue([for channel in var.config.channels : length(setsubtract(keys(channel), ["type", "name", "fallback", "min_severity", "rules", "accounts", "pace", "url", "token", "chat_id", "message_thread_id", "api_url", "channel", "topic_arn", "routing_key", "secret"])) == 0]), true)
+    error_message = "config.channels has an attribute that no channel knows. Known are type, name, fallback, min_severity, rules, accounts, pace, and by type url, token, chat_id, message_thread_id, api_url, channel, topic_arn, routing_key, secret."
   }
 
   validation {
@@ -300,7 +300,7 @@ variable "config" {
   }
 
   validation {
-    condition     = try(alltrue([for channel in var.config.channels : contains([for other in var.config.channels : try(other.name, other.type)], channel.fallback) if can(channel.fallback)]), true)
+    condition     = try(alltrue([for channel in var.config.channels : contains([for other in var.config.channels : try(other.name, other.type)], channel.fallback) && channel.fallback != try(channel.name, channel.type) if can(channel.fallback)]), true)
     error_message = "A channel's fallback is the name of no other channel in config."
   }
 

@@ -27,7 +27,6 @@ from trailbell.compose import Reader, compose
 from trailbell.deliver import Deliverer
 from trailbell.model import Event, Group, Message
 from trailbell.rules.base import Rings, find
-from trailbell.secrets import Secrets
 from trailbell.settings import Settings
 from trailbell.state.memory import MemoryState
 from trailbell.testing import call, person, role, root, sign_in, user
@@ -345,8 +344,7 @@ def door(monkeypatch: pytest.MonkeyPatch, folder: Path, clock: Clock, **settings
     monkeypatch.setattr(lambda_function, "HERE", folder)
     deliverer = partial(Deliverer, clock=clock, sleep=clock.sleep)
     monkeypatch.setattr(app, "Deliverer", deliverer)
-    monkeypatch.setattr(lambda_function, "secrets", Secrets(os.environ))
-    lambda_function.notifier.cache_clear()
+    monkeypatch.setattr(lambda_function, "process", app.Process())
     return lambda_function.lambda_handler
 
 

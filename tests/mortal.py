@@ -22,9 +22,8 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "function")]
 
 import lambda_function  # noqa: E402 - found on the path above
-from trailbell import aws  # noqa: E402
+from trailbell import app, aws  # noqa: E402
 from trailbell.channels.slack import Slack  # noqa: E402
-from trailbell.secrets import Secrets  # noqa: E402
 from trailbell.state import dynamodb  # noqa: E402, F401 - loaded once for all of them
 
 
@@ -73,7 +72,7 @@ def live(order: dict[str, Any], told: int) -> None:
     aws.call = called
     Slack.send = sent  # type: ignore[assignment, method-assign]
     os.environ.update(order["settings"])
-    lambda_function.secrets = Secrets(os.environ)
+    lambda_function.process = app.Process()
     answer = lambda_function.lambda_handler(order["event"])
     os.write(told, f"{json.dumps(answer)}\n".encode())
 

@@ -34,7 +34,7 @@ from fakes import (
 )
 from judges import HOSTILE
 from trailbell.errors import ConfigError, DeliveryIncomplete, PayloadError
-from trailbell.secrets import LASTS
+from trailbell.secrets import MAX_AGE
 from trailbell.testing import call, root, sign_in
 
 Handler = Callable[..., Door]
@@ -388,13 +388,13 @@ class TestF16:
         run = handler(CHANNELS=[{"type": "slack", "url": "ssm:/slack"}])
         run(payload(key(1)), Context())
         ssm.delete_parameter(Name="/slack")
-        now = time.monotonic() + LASTS
-        monkeypatch.setattr(lambda_function.secrets, "_clock", lambda: now)
+        now = time.monotonic() + MAX_AGE
+        monkeypatch.setattr(lambda_function.process.secrets, "_clock", lambda: now)
 
         assert run(payload(key(2)), Context())["messages"] == 1
 
         ssm.put_parameter(Name="/slack", Value=f"{receiver.address}/new/hook", Type="String")
-        now += LASTS - 1
+        now += MAX_AGE - 1
         run(payload(key(3)), Context())
         now += 2
         run(payload(key(4)), Context())
@@ -511,3 +511,88 @@ def test_f22_logs_that_were_skipped() -> None:
 
     assert "F-22" in redrive
     assert "create_before_destroy" in doors
+
+
+def stream(*messages: Any) -> dict[str, Any]:
+    """What Kinesis brings: a record for each message, which CloudWatch Logs put there."""
+    return {
+        "Records": [
+            {
+                "eventSource": "aws:kinesis",
+                "kinesis": {"sequenceNumber": str(n), "data": payload(one)["awslogs"]["data"]},
+            }
+            for n, one in enumerate(messages, 1)
+        ]
+    }
+
+
+class TestItems:
+    """Many items in one invocation: each fails by itself, and they share its time."""
+
+    def test_a_stream_waits_for_nobody(self, handler: Handler, receiver: Receiver) -> None:
+        """What a stream brought and nobody takes goes into the retry lane, and comes back."""
+        sqs = boto3.client("sqs")
+        queue = sqs.create_queue(QueueName="retry")["QueueUrl"]
+        run = handler(RETRY_QUEUE_URL=queue, LEDGER_TABLE=tables.make().name)
+        receiver.answer([None, (404, {}, "no_service")])
+
+        answer = run(stream(key(1), key(2)), Context())
+
+        assert (answer["messages"], answer["failed"], answer["batchItemFailures"]) == (1, 1, [])
+        from moto.sqs.models import sqs_backends
+
+        [waiting] = sqs_backends["123456789012"][tables.REGION].queues["retry"]._messages
+        back = {"eventSource": "aws:sqs", "messageId": "m", "body": waiting.body}
+        assert run({"Records": [back]}, Context())["messages"] == 1
+        assert sorted(told(receiver)) == ["01", "02"]
+
+    def test_a_stream_without_a_queue(self, handler: Handler, receiver: Receiver) -> None:
+        """Without a queue the stream has to keep it."""
+        receiver.answer([None, (404, {}, "no_service")])
+
+        answer = handler()(stream(key(1), key(2)), Context())
+
+        assert answer["batchItemFailures"] == [{"itemIdentifier": "2"}]
+
+    def test_no_time_left(self, handler: Handler, receiver: Receiver, clock: Clock) -> None:
+        """What there is no time for is not begun: it comes again, and nothing is in doubt."""
+        run = handler()
+        receiver.answer(lambda _: clock.sleep(4))
+
+        answer = run(stream(*map(key, range(4))), Context(clock, 9))
+
+        assert len(receiver.requests) == answer["messages"] == 2
+        assert [one["itemIdentifier"] for one in answer["batchItemFailures"]] == ["3", "4"]
+
+    def test_a_dead_channel_is_asked_once(self, handler: Handler, receiver: Receiver) -> None:
+        """A channel that is dead for one item is dead for the next ones."""
+        receiver.answer(lambda _: (404, {}, "no_service"))
+
+        answer = handler()(stream(*map(key, range(5))), Context())
+
+        assert len(receiver.requests) == 1
+        assert (answer["failed"], len(answer["batchItemFailures"])) == (5, 5)
+
+    def test_pace(self, handler: Handler, receiver: Receiver, clock: Clock) -> None:
+        """The pace holds from the sixth post of the invocation on, not of an item."""
+        handler()(stream(*map(key, range(7))), Context(clock))
+
+        assert [round(seconds, 1) for seconds in clock.sleeps] == [1.1, 1.1]
+
+
+def test_a_spoilt_secret(
+    handler: Handler, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A secret that somebody spoilt silences nobody: the settings stay as they were."""
+    ssm = boto3.client("ssm")
+    ssm.put_parameter(Name="/slack", Value=receiver.slack, Type="String")
+    run = handler(CHANNELS=[{"type": "slack", "url": "ssm:/slack"}, receiver.telegram])
+    run(payload(key(1)), Context())
+    ssm.put_parameter(Name="/slack", Value="no url", Type="String", Overwrite=True)
+    lambda_function.process.secrets.renew()
+    receiver.answer(lambda n: (429, {"Retry-After": "99"}, "") if n == 1 else None)
+    with pytest.raises(DeliveryIncomplete):
+        run(payload(key(2)), Context())
+
+    assert run(payload(key(3)), Context())["messages"] == 2
+    assert "the settings stay as they were" in caplog.text

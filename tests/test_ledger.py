@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import tables
 from ledgers import KINDS, Shared, SharedTable, aws_server
-from trailbell.channels.base import TimeUp
+from trailbell.deadline import TimeUp
 from trailbell.engine import RULE_ERROR, unreadable
 from trailbell.errors import LedgerDown
 from trailbell.ledger import AT_ONCE, Book, alert_key, kind_key, post_key
@@ -207,6 +207,12 @@ class TestRelease:
         assert ledger.claim("a") is MINE
 
 
+def begin(ledger: Ledger, kind: str, run: str, about: dict[str, Any], seconds: float) -> str:
+    """Note a run and open it."""
+    assert ledger.note_run(kind, run, about)
+    return ledger.open_run(kind, run, seconds)
+
+
 class TestRuns:
     def test_none(self, ledger: Ledger) -> None:
         """A kind of which nothing was heard has no run: nothing is counted, nothing closed."""
@@ -217,36 +223,36 @@ class TestRuns:
 
     def test_the_first_wins(self, ledger: Ledger, other: Ledger) -> None:
         """Two that open a run at once learn which of theirs it is."""
-        assert ledger.open_run("kind", "first", ABOUT, QUARTER) == "first"
-        assert other.open_run("kind", "second", ABOUT, QUARTER) == "first"
+        assert begin(ledger, "kind", "first", ABOUT, QUARTER) == "first"
+        assert begin(other, "kind", "second", ABOUT, QUARTER) == "first"
         assert other.open_one("kind") == "first"
         assert not other.open_one("another kind")
 
     def test_opened_again(self, ledger: Ledger, other: Ledger, shared: Shared) -> None:
         """The same run, opened again by a retry, is the same: neither longer nor emptier."""
-        ledger.open_run("kind", "first", ABOUT, QUARTER)
+        begin(ledger, "kind", "first", ABOUT, QUARTER)
         ledger.count("kind", "first", ["m"])
         shared.now += 60
 
-        assert other.open_run("kind", "first", {"rule": "other"}, QUARTER) == "first"
+        assert begin(other, "kind", "first", {"rule": "other"}, QUARTER) == "first"
         assert other.close_run("kind", "first") == (ABOUT, {"m"})
         shared.now += QUARTER - 59
         assert other.open_one("kind") == ""
 
     def test_its_time(self, ledger: Ledger, other: Ledger, shared: Shared) -> None:
         """A run is open until its time is over; then the next alert opens another."""
-        ledger.open_run("kind", "first", ABOUT, QUARTER)
+        begin(ledger, "kind", "first", ABOUT, QUARTER)
         shared.now += QUARTER - 1
         assert other.open_one("kind") == "first"
         shared.now += 2
         assert other.open_one("kind") == ""
 
-        assert other.open_run("kind", "second", ABOUT, QUARTER) == "second"
+        assert begin(other, "kind", "second", ABOUT, QUARTER) == "second"
         assert ledger.open_one("kind") == "second"
 
     def test_counted_late(self, ledger: Ledger, shared: Shared) -> None:
         """What was under way when the time was over is counted as long as nobody closed it."""
-        ledger.open_run("kind", "first", ABOUT, QUARTER)
+        begin(ledger, "kind", "first", ABOUT, QUARTER)
         shared.now += QUARTER + 5
 
         assert ledger.count("kind", "first", ["m"])
@@ -254,7 +260,7 @@ class TestRuns:
 
     def test_each_once(self, ledger: Ledger, other: Ledger) -> None:
         """However often and with whatever else an alert is counted, it counts once."""
-        ledger.open_run("kind", "first", ABOUT, QUARTER)
+        begin(ledger, "kind", "first", ABOUT, QUARTER)
         for who, members in ((ledger, "abc"), (other, "bcd"), (ledger, "abc"), (other, "aa")):
             assert who.count("kind", "first", list(members))
 
@@ -262,7 +268,7 @@ class TestRuns:
 
     def test_closed(self, ledger: Ledger, other: Ledger) -> None:
         """What is closed takes nothing, so that the number that was told stays right."""
-        ledger.open_run("kind", "first", ABOUT, QUARTER)
+        begin(ledger, "kind", "first", ABOUT, QUARTER)
         ledger.count("kind", "first", ["a"])
         closed = other.close_run("kind", "first")
 
@@ -272,17 +278,17 @@ class TestRuns:
 
     def test_closed_for_good(self, ledger: Ledger, other: Ledger, shared: Shared) -> None:
         """A run that is opened once more after its end stays closed: its number was told."""
-        ledger.open_run("kind", "first", ABOUT, QUARTER)
+        begin(ledger, "kind", "first", ABOUT, QUARTER)
         ledger.close_run("kind", "first")
         shared.now += QUARTER + 1
-        other.open_run("kind", "first", ABOUT, QUARTER)
 
+        assert not other.note_run("kind", "first", ABOUT)
         assert not other.count("kind", "first", ["a"])
         assert other.close_run("kind", "first") == (ABOUT, set())
 
     def test_full(self, ledger: Ledger) -> None:
         """A run holds so many; then it takes no more, and keeps what it has."""
-        ledger.open_run("kind", "first", ABOUT, QUARTER)
+        begin(ledger, "kind", "first", ABOUT, QUARTER)
         members = {f"{number:04} member" for number in range(FULL)}
 
         assert ledger.count("kind", "first", members)
@@ -292,7 +298,7 @@ class TestRuns:
     def test_kinds_are_apart(self, ledger: Ledger) -> None:
         """Runs of two kinds have nothing in common, even if one alert's name opened both."""
         for kind in ("one", "two"):
-            ledger.open_run(kind, "first", {"kind": kind}, QUARTER)
+            begin(ledger, kind, "first", {"kind": kind}, QUARTER)
             ledger.count(kind, "first", [kind])
 
         assert ledger.close_run("one", "first") == ({"kind": "one"}, {"one"})
@@ -300,7 +306,7 @@ class TestRuns:
 
     def test_apart_from_claims(self, ledger: Ledger) -> None:
         """That an alert opened a run does not say that it was posted, nor the other way."""
-        ledger.open_run("kind", "first", ABOUT, QUARTER)
+        begin(ledger, "kind", "first", ABOUT, QUARTER)
         assert ledger.sent(["first", "kind"]) == set()
         assert ledger.claim("first") is MINE
         ledger.mark("first", {"ts": "1"})
@@ -330,11 +336,12 @@ class TestTable:
     def test_the_items_of_a_run(self, stored: SharedTable) -> None:
         """What a run leaves behind goes after fourteen days too."""
         ledger = stored.claimant()
-        ledger.open_run("kind", "first", ABOUT, QUARTER)
+        begin(ledger, "kind", "first", ABOUT, QUARTER)
         ledger.count("kind", "first", ["m"])
 
         for key in ("run:kind", "run:kind:first"):
-            assert int(stored.item(key)["ttl"]["N"]) == stored.now + 14 * 24 * 3600
+            days = 28 if key.endswith(":first") else 14
+            assert int(stored.item(key)["ttl"]["N"]) == stored.now + days * 24 * 3600
 
     def test_claimants_differ(self, stored: SharedTable) -> None:
         """Each invocation is somebody else."""
@@ -357,7 +364,8 @@ CLAIMS = st.lists(
 )
 RUNS = st.lists(
     WAIT
-    | st.tuples(st.just("open_run"), WHO, KEY, KEY, st.just({"rule": "r"}), st.just(QUARTER))
+    | st.tuples(st.just("note_run"), WHO, KEY, KEY, st.just({"rule": "r"}))
+    | st.tuples(st.just("open_run"), WHO, KEY, KEY, st.just(QUARTER))
     | st.tuples(st.just("count"), WHO, KEY, KEY, st.lists(KEY, min_size=1, max_size=2))
     | st.tuples(st.just("open_one"), WHO, KEY)
     | st.tuples(st.just("close_run"), WHO, KEY, KEY),
@@ -394,8 +402,10 @@ def test_same_claims(amazon: None, acts: list[tuple[Any, ...]]) -> None:
 @settings(max_examples=60)
 @example(
     acts=[
-        ("open_run", 0, "a", "a", ABOUT, QUARTER),
-        ("open_run", 1, "a", "b", ABOUT, QUARTER),
+        ("note_run", 0, "a", "a", ABOUT),
+        ("note_run", 1, "a", "b", ABOUT),
+        ("open_run", 0, "a", "a", QUARTER),
+        ("open_run", 1, "a", "b", QUARTER),
         ("count", 1, "a", "b", ["m"]),
         ("close_run", 1, "a", "b"),
     ]
@@ -437,7 +447,7 @@ def test_runs_at_once(copies: int) -> None:
         def open_and_count(number: int) -> str:
             ledger = DynamoLedger(Table(table.name))
             start.wait(timeout=30)
-            run = ledger.open_run("kind", f"run-{number}", ABOUT, QUARTER)
+            run = begin(ledger, "kind", f"run-{number}", ABOUT, QUARTER)
             for member in range(number, number + 10):
                 assert ledger.count("kind", run, [f"member-{member}", "the same"])
             return run

@@ -123,9 +123,13 @@ class Careful(Deliverer):
     reports: list[Report]
 
     def deliver(
-        self, posts: Mapping[str, Sequence[Post]], time_left: Callable[[], float], book: Any = None
+        self,
+        posts: Mapping[str, Sequence[Post]],
+        time_left: Callable[[], float],
+        *more: Any,
+        **named: Any,
     ) -> Report:
-        report = super().deliver(posts, time_left, book)
+        report = super().deliver(posts, time_left, *more, **named)
         assert report.posted + report.left + report.known == sum(map(len, posts.values()))
         return report
 

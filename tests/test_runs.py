@@ -14,8 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import judges
+import lambda_function
 import tables
 from fakes import Clock, Context, Door, Receiver, door, payload, receiving
+from trailbell import app
 from trailbell.compose import Reader, of_run
 from trailbell.errors import DeliveryIncomplete
 from trailbell.model import Event, Severity, say
@@ -208,9 +210,7 @@ def test_a_channel_that_is_gone(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> 
     lane.run(change(1), change(2))
     channels = [{"type": "slack", "url": lane.receiver.slack, "name": "other"}]
     monkeypatch.setenv("TRAILBELL_CHANNELS", json.dumps(channels))
-    import lambda_function
-
-    lambda_function.notifier.cache_clear()
+    monkeypatch.setattr(lambda_function, "process", app.Process())
 
     assert lane.close(*lane.closers())["messages"] == 1
 
@@ -222,6 +222,18 @@ def test_ledger_down_at_the_end(lane: Lane) -> None:
     boto3.client("dynamodb").delete_table(TableName=lane.table)
 
     answer = lane.close(*closers)
+
+    assert answer["batchItemFailures"] == [{"itemIdentifier": "m-0"}]
+
+
+def test_a_run_that_is_lost(lane: Lane) -> None:
+    """A run that the ledger has lost is a failure that stays, not a silence."""
+    lane.run(change(1), change(2))
+    dynamodb = boto3.client("dynamodb")
+    for item in dynamodb.scan(TableName=lane.table)["Items"]:
+        dynamodb.delete_item(TableName=lane.table, Key={"pk": item["pk"]})
+
+    answer = lane.close(*lane.closers())
 
     assert answer["batchItemFailures"] == [{"itemIdentifier": "m-0"}]
 

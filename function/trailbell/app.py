@@ -35,6 +35,46 @@ log = logging.getLogger("trailbell")
 N = TypeVar("N", bound=Notifier)
 
 
+class Process:
+    """The function between its invocations: the notifier is built when it is first needed, and
+    anew when its secrets are old or something could not be posted.
+
+    While the new one cannot be built, the old one serves: a secret that somebody spoilt silences
+    one channel, not all.
+    """
+
+    def __init__(self, state: State | None = None) -> None:
+        """
+        :param state: a memory for the rules that look beyond one event; else the ledger's table.
+        """
+        self.secrets = Secrets(os.environ)
+        self._state = state
+        self._notifier: Notifier | None = None
+        self._stale = False
+
+    def run(self, folder: Path, event: object, context: object) -> dict[str, Any]:
+        """One invocation of the function whose lambda_function.py lies in the folder; see
+        Notifier.run.
+
+        :raises ConfigError: a setting is wrong, and never was right in this process.
+        """
+        if self._notifier is None or self._stale or self.secrets.are_old:
+            self._build(folder)
+        assert self._notifier  # noqa: S101 - for the type checker
+        self._stale = True  # whatever failed, somebody may have mended it by the next time
+        answer = self._notifier.run(event, context)
+        self._stale = bool(answer.get("batchItemFailures"))
+        return answer
+
+    def _build(self, folder: Path) -> None:
+        try:
+            self._notifier = notifier(folder, self.secrets, self._state)
+        except ConfigError as error:
+            if self._notifier is None:
+                raise
+            log.warning("the settings stay as they were: %s", error)
+
+
 def notifier(folder: Path, secrets: Secrets, state: State | None = None) -> Notifier:
     """The notifier of the Lambda function whose lambda_function.py lies in the folder.
 

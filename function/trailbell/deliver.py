@@ -69,6 +69,8 @@ class Lane:
     renewed: bool = False
     """Whether its secrets were read again."""
     posted: int = 0
+    burst: int = 0
+    """Posts of this invocation, its other items included."""
     retries: int = 0
     known: int = 0
     """Messages that the ledger knows as sent."""
@@ -134,16 +136,22 @@ class Deliverer:
         posts: Mapping[str, Sequence[Post]],
         time_left: Callable[[], float],
         book: Book | None = None,
+        before: dict[str, Lane] | None = None,
     ) -> Report:
         """Post what can be posted in time.
 
         :param posts: channel name -> its messages, the most important first.
         :param time_left: seconds until the invocation is killed.
         :param book: what was posted before; without one everything is posted.
+        :param before: the lanes of the invocation's earlier items, for their pace and their dead;
+            this one's are put there.
         """
         book = book or Book(None, time_left)
         reserve = min(5.0, time_left() / 10)
-        lanes = {name: Lane(self._channels[name], deque(of)) for name, of in posts.items()}
+        before = {} if before is None else before
+        lanes = {name: self._lane(name, of, before) for name, of in posts.items()}
+        for lane in list(lanes.values()):
+            self._hand_over(lane, lanes)
         while open_lanes := [one for one in lanes.values() if one.pending and not one.stopped]:
             now = self._clock()
             # Whoever may post soonest; among those that may now, the one that took least time.
@@ -163,6 +171,7 @@ class Deliverer:
             lane.spent += self._clock() - begun
         for lane in lanes.values():
             self._look_again(lane, book)
+        before |= lanes
         found = list(lanes.values())
         return Report(
             posted=sum(lane.posted for lane in found),
@@ -172,6 +181,15 @@ class Deliverer:
             dead=tuple(lane.channel.name for lane in found if lane.dead),
             known=sum(lane.known for lane in found),
         )
+
+    def _lane(self, name: str, posts: Sequence[Post], before: Mapping[str, Lane]) -> Lane:
+        lane = Lane(self._channels[name], deque(posts))
+        if old := before.get(name):
+            lane.due, lane.burst, lane.renewed = old.due, old.burst, old.renewed
+            lane.change, lane.changes = old.change, old.changes
+            if old.dead:
+                lane.stop(old.problem, dead=True)
+        return lane
 
     def _may_post(self, lane: Lane, book: Book) -> bool:
         """Claim the lane's first message; what is done, or somebody else's, leaves the lane."""
@@ -207,8 +225,9 @@ class Deliverer:
             return
         book.mark(message.key, post.alerts, receipt)
         lane.posted += 1
+        lane.burst += 1
         lane.next()
-        if lane.posted >= BURST:
+        if lane.burst >= BURST:
             lane.due = self._clock() + lane.channel.pace
 
     def _refused(self, lane: Lane, message: Message, error: ChannelError) -> None:

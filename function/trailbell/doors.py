@@ -86,6 +86,11 @@ def split(event: object) -> list[Item]:
     return [*items, Item("", {"Records": rest})] if rest else items
 
 
+def is_of_stream(item: Item) -> bool:
+    """Whether Kinesis brought it; its payload is the record as it came."""
+    return _source(item.payload) == "aws:kinesis"
+
+
 def opened(payload: object, what: str = "the payload", depth: int = 0) -> Iterator[Part]:
     """The parts of a payload that hold records, out of all their envelopes.
 

@@ -130,7 +130,7 @@ class Engine:
                             Line(str(label), _text(text)) for label, text in rule.details(event)
                         ),
                         check_first=rule.check_first,
-                        commands=tuple(filter(None, rule.first_aid(event))),
+                        commands=tuple(filter(None, map(_command, rule.first_aid(event)))),
                         many=rule.many if _is_true_of(rule, event) else "",
                         gives_way=rule.gives_way,
                     )
@@ -186,6 +186,12 @@ def unreadable(event: Event) -> Alert:
         ),
         own=True,
     )
+
+
+def _command(command: object) -> str:
+    if not isinstance(command, str):
+        raise TypeError("first_aid gives commands as strings")
+    return command
 
 
 def _text(words: Text | str) -> Text:

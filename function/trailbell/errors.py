@@ -20,6 +20,11 @@ from enum import Enum
 from typing import Any
 
 TEXT_LIMIT = 500
+HINTS = {
+    "NoRegionError": " (set AWS_REGION, or run `aws configure`)",
+    "NoCredentialsError": " (set AWS_PROFILE, or run `aws configure`)",
+}
+"""The way out, where the code alone does not tell it."""
 
 
 class TrailbellError(Exception):
@@ -96,7 +101,7 @@ class AwsError(TrailbellError):
         in_doubt: bool = False,
         answer: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__(f"{operation}: {code}")
+        super().__init__(f"{operation}: {code}{HINTS.get(code, '')}")
         self.code = code
         """``ResourceNotFoundException``, or the type of the failure where AWS did not answer."""
         self.in_doubt = in_doubt

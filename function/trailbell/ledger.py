@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from hashlib import sha256
 from typing import Any, TypeVar
 
-from trailbell.channels.base import TimeUp, deadline
+from trailbell.deadline import TimeUp, deadline
 from trailbell.errors import LedgerDown
 from trailbell.model import Alert
 from trailbell.state.base import Claim, Ledger

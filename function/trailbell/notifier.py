@@ -8,13 +8,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from trailbell import doors, noise, payload
 from trailbell.bell import Bell
 from trailbell.compose import Reader, compose, of_run
-from trailbell.deliver import Deliverer, Post, Report
-from trailbell.errors import DeliveryIncomplete, LedgerDown, PayloadError, TrailbellError
+from trailbell.deliver import Deliverer, Lane, Post, Report
+from trailbell.errors import AwsError, DeliveryIncomplete, LedgerDown, PayloadError, TrailbellError
 from trailbell.ledger import Book, alert_key, post_key
 from trailbell.model import Alert, Group, Message
 from trailbell.runs import Later, Run, Runs, closes_run
@@ -24,6 +24,7 @@ log = logging.getLogger("trailbell")
 
 DEFAULT_TIME = 60.0  # seconds that an invocation without a context may take
 SHORT_TIME = 10.0  # seconds; with less than that a storm cannot be told
+ITEM_TIME = 2.0  # seconds that an item needs to be begun, after another one
 IDS_A_LINE = 200  # event ids in a line of the log
 COUNTS = ("events", "unparsed", "alerts", "muted", "messages", "failed")
 
@@ -65,6 +66,8 @@ class Visit:
     """The function's own."""
     book: Book
     tally: Tally
+    lanes: dict[str, Lane]
+    """How the channels fared so far."""
 
 
 class Notifier:
@@ -104,17 +107,23 @@ class Notifier:
         failures: list[str] = []
         answers_items = False
         problem: TrailbellError | None = None
+        begun = False
         for item in doors.split(event):
             answers_items = answers_items or bool(item.id)
+            if begun and item.id and visit.time_left() < ITEM_TIME:
+                failures.append(item.id)
+                tally.problems["items"] = "no time left: they come again"
+                continue
+            begun = True
             try:
                 self._ring(item.payload, visit)
             except (PayloadError, LedgerDown, DeliveryIncomplete) as error:
-                if item.id:
-                    failures.append(item.id)
-                else:
-                    problem = error
                 if not isinstance(error, DeliveryIncomplete):  # whose channels are named already
                     tally.problems["payload"] = str(error)
+                if not item.id:
+                    problem = error
+                elif not self._put_by(item):
+                    failures.append(item.id)
         self._log_line(visit, started, failed=bool(failures or problem))
         if problem:
             raise problem
@@ -122,6 +131,18 @@ class Notifier:
         if answers_items:
             answer["batchItemFailures"] = [{"itemIdentifier": one} for one in failures]
         return answer
+
+    def _put_by(self, item: doors.Item) -> bool:
+        """Put what a stream brought into the retry lane, for a stream waits for nobody: until an
+        item is done it brings nothing else, and after a day it drops it."""
+        if self._later is None or not doors.is_of_stream(item):
+            return False
+        try:
+            self._later(cast(Mapping[str, Any], item.payload))
+        except AwsError as error:
+            log.warning("an item of the stream stays there: %s", error)
+            return False
+        return True
 
     def tell(self, message: Message) -> Report:
         """Post one message to every channel, whatever its filters say."""
@@ -145,6 +166,7 @@ class Notifier:
             str(getattr(context, "log_group_name", "") or ""),
             Book(self._ledger() if self._ledger else None, time_left),
             Tally(),
+            {},
         )
 
     def _ring(self, item: object, visit: Visit) -> None:
@@ -163,7 +185,7 @@ class Notifier:
 
     def _deliver(self, posts: Posts, visit: Visit) -> None:
         """:raises DeliveryIncomplete: something could not be posted."""
-        report = self._deliverer.deliver(posts, visit.time_left, visit.book)
+        report = self._deliverer.deliver(posts, visit.time_left, visit.book, visit.lanes)
         visit.tally.add(report)
         if report.left:
             raise DeliveryIncomplete(_incomplete(report))

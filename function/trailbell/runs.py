@@ -142,7 +142,7 @@ class Runs:
             if keys and not run:
                 run = self._open(channel, kind, next(iter(keys)), next(iter(keys.values())))
                 if not run:
-                    return  # the first was refused until its run was over
+                    return
             mine = keys.pop(run, None)  # the alert that opened it; again, where this is a retry
             members = [Member.of(alert, key).packed() for key, alert in keys.items()]
             if members and not self._book.ask(lambda ledger: ledger.count(kind, run, members)):
@@ -157,14 +157,13 @@ class Runs:
         self._book.told(list(keys))
 
     def _open(self, channel: str, kind: str, key: str, alert: Alert) -> str:
-        """Open a run; what closes it is under way before, so that no run stays open."""
+        """Open a run; "" where that cannot be.
+
+        What it is about is noted first, and what closes it is under way before it opens: no run
+        stays open, and one that cannot be found when it is to be closed is a loss that is told.
+        """
         assert self._later  # noqa: S101 - for the type checker
         event = alert.event
-        try:
-            self._later({CLOSES: {"kind": kind, "run": key}})
-        except AwsError:
-            self._later = None  # a queue that does not answer is not asked for each kind
-            raise
         about = {
             "channel": channel,
             "rule": alert.rule,
@@ -176,19 +175,28 @@ class Runs:
             "began": event.time.isoformat() if event.time else "",
             "severity": int(alert.severity),
         }
-        return self._book.ask(lambda ledger: ledger.open_run(kind, key, about, LENGTH))
+        if not self._book.ask(lambda ledger: ledger.note_run(kind, key, about)):
+            return ""  # the alert was refused until its run was over
+        try:
+            self._later({CLOSES: {"kind": kind, "run": key}})
+        except AwsError:
+            self._later = None  # a queue that does not answer is not asked for each kind
+            raise
+        return self._book.ask(lambda ledger: ledger.open_run(kind, key, LENGTH))
 
     def close(self, body: Mapping[str, Any]) -> Run | None:
         """The run that a message from the queue closes; None where there is nothing to tell.
 
-        :raises LedgerDown: the queue has to bring the message again.
+        :raises LedgerDown: it does not answer, or has lost the run: the message has to stay.
         """
         named = body[CLOSES]
         kind, key = str(named["kind"]), str(named["run"])
         closed = self._book.ask(lambda ledger: ledger.close_run(kind, key))
-        if closed is None or not closed[1]:
-            return None
+        if closed is None:
+            raise LedgerDown("the ledger lost a run: its event ids stand in the log under 'held'")
         about, packed = closed
+        if not packed:
+            return None
         members = sorted(map(Member.unpacked, packed), key=_age)
         return Run(
             key=key,

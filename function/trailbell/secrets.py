@@ -14,7 +14,7 @@ from trailbell.errors import AwsError, ConfigError
 log = logging.getLogger("trailbell")
 
 LARGEST = 1 << 20  # bytes of a settings document
-LASTS = 300.0  # seconds that a value is used before it is read again
+MAX_AGE = 300.0  # seconds that a value is used before it is read again
 
 
 class Secrets:
@@ -39,7 +39,7 @@ class Secrets:
     def are_old(self) -> bool:
         """Whether a value in use was read so long ago that it should be read again."""
         oldest = min(self._read_at.values(), default=None)
-        return oldest is not None and self._clock() - oldest >= LASTS
+        return oldest is not None and self._clock() - oldest >= MAX_AGE
 
     def renew(self) -> None:
         """Read each value again when it is next asked for."""
@@ -73,12 +73,12 @@ class Secrets:
 
     def _kept(self, name: str, read: Callable[[], str]) -> str:
         now = self._clock()
-        if now - self._read_at.get(name, -LASTS) < LASTS:
+        if now - self._read_at.get(name, -MAX_AGE) < MAX_AGE:
             return self._values[name]
         try:
             self._values[name] = read()
         except AwsError as error:
-            problem = f"{name} could not be read: {error.code}"
+            problem = f"{name} could not be read: {error}"
             if name not in self._values:
                 raise ConfigError(problem) from None
             log.warning("%s; its last value is used", problem)

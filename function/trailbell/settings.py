@@ -26,12 +26,11 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    SecretStr,
     ValidationError,
     model_validator,
 )
 
-from trailbell.channels.base import Channel, web_address
+from trailbell.channels.base import Channel
 from trailbell.errors import ConfigError
 from trailbell.model import Alert
 from trailbell.names import nearest
@@ -60,9 +59,19 @@ def _zone_name(name: str) -> str:
 
 
 def _queue_url(url: str) -> str:
-    if url:
-        web_address(SecretStr(url))
+    host = r"https://[^/]*(amazonaws\.com(\.cn)?|api\.aws)(:443)?|http://(localhost|127\.[\d.]+)(:\d+)?"
+    if url and not re.fullmatch(rf"({host})/\d{{12}}/[\w-]+", url):
+        raise ValueError(
+            "is no URL of a queue (nor is its name or ARN), such as"
+            " https://sqs.eu-west-1.amazonaws.com/111122223333/trailbell-retry"
+        )
     return url
+
+
+def _table_name(name: str) -> str:
+    if name and not re.fullmatch(r"[\w.-]{3,255}", name, re.ASCII):
+        raise ValueError("is no name of a table: letters, digits, and _ . -")
+    return name
 
 
 def _role_arn(arn: str) -> str:
@@ -157,7 +166,7 @@ class Settings(_Frozen):
     MUTES: tuple[Mute, ...] = ()
     TIMEZONE: Annotated[str, AfterValidator(_zone_name)] = "UTC"
     ACCOUNTS: dict[str, str] = {}
-    LEDGER_TABLE: str = ""
+    LEDGER_TABLE: Annotated[str, AfterValidator(_table_name)] = ""
     """A table of DynamoDB: what was posted, and what rules remember."""
     RETRY_QUEUE_URL: Annotated[str, AfterValidator(_queue_url)] = ""
     """The queue of SQS that brings failed invocations back, and closes runs."""
@@ -396,6 +405,10 @@ def _problem(error: ValidationError, model: type[BaseModel]) -> str:
     text = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "string_type":
         text = "must be a text: put it in quotes"
+    if problem["type"] in ("tuple_type", "list_type"):
+        text = 'must be a list, such as ["root-*"]'
+    if problem["type"] == "missing":
+        text = "is missing"
     if problem["type"] == "dict_type":
         text = 'must be a dict, such as {"enabled": False}'
     if problem["type"] == "extra_forbidden":

@@ -37,13 +37,13 @@ from trailbell.channels.base import (
     by_status,
     clean,
     cut,
-    deadline,
     find,
     headline,
     post_json,
     retry_after,
     spans,
 )
+from trailbell.deadline import deadline
 from trailbell.errors import ChannelError, Verdict
 from trailbell.model import Line, Message, Severity, Text, say
 

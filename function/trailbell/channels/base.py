@@ -12,14 +12,11 @@ import importlib
 import json
 import pkgutil
 import re
-import signal
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
-from threading import current_thread, main_thread
 from time import time
 from types import ModuleType
 from typing import Annotated, Any, ClassVar, NamedTuple
@@ -29,6 +26,7 @@ import urllib3
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo
 from pydantic_core import from_json, to_json
 
+from trailbell.deadline import TimeUp, deadline
 from trailbell.errors import ChannelError, Verdict
 from trailbell.model import Link, Message, Severity, Text, say
 from trailbell.text import EMPTY
@@ -273,39 +271,6 @@ def post_bytes(
         raise ChannelError(f"no answer ({problem})", Verdict.TRANSIENT, in_doubt=in_doubt)
     text = response.data[: 1 << 16].decode("utf-8", "replace")
     return Answer(response.status, text, retry_after(response.headers.get("Retry-After")))
-
-
-class TimeUp(Exception):
-    """Raised in the main thread when a deadline is over."""
-
-
-@contextmanager
-def deadline(seconds: object) -> Iterator[None]:
-    """End what runs inside after so many seconds, with TimeUp.
-
-    urllib3's time-outs hold for each address that it tries and for each read, so that a host with
-    eight dead addresses, or one that drips its answer, would take a multiple of them. A signal
-    costs nothing, and reaches only the main thread: elsewhere urllib3's time-outs must do.
-    """
-    if (
-        not isinstance(seconds, int | float)
-        or current_thread() is not main_thread()
-        or not hasattr(signal, "SIGALRM")  # on Windows
-    ):
-        yield
-        return
-
-    if signal.getsignal(signal.SIGALRM) is not _over:
-        signal.signal(signal.SIGALRM, _over)
-    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def _over(*_: object) -> None:
-    raise TimeUp
 
 
 def by_status(status: int) -> Verdict:

@@ -82,7 +82,7 @@ def token_form(secret: SecretStr) -> SecretStr:
     """A bot's token: https://docs.slack.dev/authentication/tokens"""
     token = literal(secret)
     if token is not None and not TOKEN.fullmatch(token):
-        raise ValueError("is no bot token: begins with xoxb-")
+        raise ValueError("is no bot token: it must begin with xoxb-")
     return secret
 
 
@@ -110,11 +110,15 @@ class Slack(Channel):
 
     @model_validator(mode="after")
     def _one_form(self) -> Slack:
-        if (bool(self.url), bool(self.token), bool(self.channel.strip())) not in (
-            (True, False, False),
-            (False, True, True),
-        ):
-            raise ValueError("needs either url, or token and channel")
+        by_bot = bool(self.token)
+        if by_bot and self.url:
+            raise ValueError("has a url and a token: take one of them away")
+        if not by_bot and not self.url:
+            raise ValueError("needs a url, or a token and a channel")
+        if by_bot and not self.channel.strip():
+            raise ValueError("has a token and lacks the channel that the bot is to post to")
+        if not by_bot and self.channel:
+            raise ValueError("has a channel, which goes with a token: a url knows its own")
         return self
 
     def render(self, message: Message) -> dict[str, Any]:

@@ -11,10 +11,8 @@ from trailbell import aws
 from trailbell.channels.base import (
     MORE,
     Channel,
-    TimeUp,
     command_lines,
     cut,
-    deadline,
     encoded,
     in_words,
     link_label,
@@ -22,6 +20,7 @@ from trailbell.channels.base import (
     unlinked,
 )
 from trailbell.channels.webhook import document, first_lines
+from trailbell.deadline import TimeUp, deadline
 from trailbell.errors import AwsError, ChannelError, TrailbellError, Verdict
 from trailbell.model import Message, say
 

@@ -23,6 +23,7 @@ from trailbell.channels.base import (
     utc,
     web_address,
 )
+from trailbell.errors import Verdict
 from trailbell.model import Line, Message
 
 VERSION = 1  # of the document; docs/webhook.schema.json describes it
@@ -69,7 +70,8 @@ class Webhook(Channel):
             headers["Idempotency-Key"] = short_key(key)
         answer = post_bytes(self.url.get_secret_value(), data, http, timeout, headers)
         if not 200 <= answer.status < 300:
-            raise answer.refusal()
+            ours = answer.status in (413, 422)  # this message's fault: the next may pass
+            raise answer.refusal(verdict=Verdict.REPAIRABLE if ours else None)
 
     def _signature(self, timestamp: str, data: bytes) -> str:
         """The timestamp is signed too: a receiver can refuse what somebody replays later."""

@@ -126,7 +126,7 @@ def _notes(settings: Settings, chosen: Mapping[Rule, bool]) -> Iterator[str]:
             value = getattr(channel, field)
             if isinstance(value, SecretStr) and literal(value) is None:
                 yield f"channel {channel.name}: {value.get_secret_value()} was not looked up"
-            elif isinstance(value, SecretStr) and field == "url":
+            elif isinstance(value, SecretStr) and field == "url" and value:
                 host = urlsplit(value.get_secret_value()).hostname or ""
                 known = host in SLACK_HOSTS or LOOPBACK.fullmatch(host)
                 if PLACEHOLDER in value.get_secret_value():

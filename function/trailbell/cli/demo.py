@@ -16,7 +16,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache, partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -172,7 +171,7 @@ def _handler(root: Path) -> Handler:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     # There is no table here; the day is one process, so the rules remember in that.
-    vars(module)["notifier"] = cache(partial(app.notifier, state=MemoryState()))
+    vars(module)["process"] = app.Process(MemoryState())
     handler: Handler = module.lambda_handler
     return handler
 

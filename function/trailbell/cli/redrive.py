@@ -33,7 +33,7 @@ from trailbell.errors import AwsError, ConfigError
 from trailbell.redrive import Redone, Redriver, Rehearsed
 from trailbell.secrets import Secrets
 from trailbell.settings import Settings
-from trailbell.state.base import LASTS
+from trailbell.state.base import KEPT
 from trailbell.state.memory import MemoryState
 
 PATIENCE = 900.0  # seconds for what one message of the queue, or one page of a log group, holds
@@ -291,8 +291,8 @@ def _from_logs(
     """Post what the ledger does not know of a log group; whether nothing is left."""
     if not settings.LEDGER_TABLE:
         raise ConfigError("--log-group needs LEDGER_TABLE: nothing else knows what had been sent")
-    if start.timestamp() < time.time() - LASTS:
-        days = int(LASTS // 86400)
+    if start.timestamp() < time.time() - KEPT:
+        days = int(KEPT // 86400)
         _note(f"The ledger forgets after {days} days: what was sent before may be posted again.")
     client = aws.client("logs", tries=TRIES, read=PAGE)
     notifier, pace = _notifier(settings, dry_run), _Pace(settings)

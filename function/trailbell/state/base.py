@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 LEASE = 45.0  # seconds; Lambda's first retry comes after 60
-LASTS = 14 * 24 * 3600.0  # seconds that an entry is kept: as long as SQS can hold what failed
+KEPT = 14 * 24 * 3600.0  # seconds that an entry is kept: as long as SQS can hold what failed
 FULL = 2_000  # alerts of a run; with more of them at once there is no run
 
 
@@ -103,14 +103,20 @@ class Ledger(ABC):
         """What the channel said when it took the message; {} where it said nothing."""
 
     @abstractmethod
-    def open_run(self, kind: str, run: str, about: Mapping[str, Any], seconds: float) -> str:
-        """Open a run of alerts of a kind, unless one is open.
+    def note_run(self, kind: str, run: str, about: Mapping[str, Any]) -> bool:
+        """Note what a run is about, before anybody opens it.
 
         :param run: the key of the alert that opens it.
         :param about: what its last message needs to know, as JSON can hold it.
+        :returns: False where the run was closed before.
+        """
+
+    @abstractmethod
+    def open_run(self, kind: str, run: str, seconds: float) -> str:
+        """Open a run of alerts of a kind, unless one is open.
+
         :param seconds: how long it takes alerts in.
-        :returns: the run that is open now: this one, the other, or "" where this one was closed
-            before.
+        :returns: the run that is open now: this one, or the other.
         """
 
     @abstractmethod
@@ -128,7 +134,7 @@ class Ledger(ABC):
     def close_run(self, kind: str, run: str) -> tuple[dict[str, Any], set[str]] | None:
         """Close a run for good; what it is about, and its members. The same when asked again.
 
-        :returns: None for a run that nobody opened.
+        :returns: None for a run that was never noted.
         """
 
 

@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from trailbell import aws
 from trailbell.errors import AwsError, LedgerDown
-from trailbell.state.base import FULL, LASTS, LEASE, Claim, Entry, Ledger, State, around
+from trailbell.state.base import FULL, KEPT, LEASE, Claim, Entry, Ledger, State, around
 from trailbell.state.memory import MemoryState
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
@@ -24,8 +24,9 @@ READ_AT_ONCE, WRITE_AT_ONCE = 100, 25
 ENTRIES = 500  # of a subject; each write costs a unit per kilobyte of what is there already
 QUESTIONS = 300  # of an invocation, some milliseconds each; a storm of 6,000 must not wait for them
 SHARE = 0.25  # of an invocation's time, at most
+SUBJECTS = 2_000  # that this process remembers beside the table
 OTHER = "another event"
-LATE = timedelta(days=2)  # how much longer than its window an entry is kept: retries come late
+LATE = timedelta(days=15)  # how much longer than its window: a redrive may come after 14 days
 REFUSED = "ConditionalCheckFailedException"
 TOO_LARGE = "ValidationException"  # of a right update: the item would be larger than 400 KB
 Item = dict[str, dict[str, Any]]
@@ -87,7 +88,7 @@ class DynamoLedger(Ledger):
                 "st": {"S": "CLAIMED"},
                 "lu": _number(now + LEASE),
                 "ow": {"S": self._me},
-                "ttl": self._table.expiry(LASTS),
+                "ttl": self._table.expiry(KEPT),
             },
             ConditionExpression="attribute_not_exists(pk)"
             " OR (st = :claimed AND (lu < :now OR ow = :me))",
@@ -117,13 +118,13 @@ class DynamoLedger(Ledger):
             ExpressionAttributeNames={"#ttl": "ttl"},
             ExpressionAttributeValues={
                 ":sent": {"S": "SENT"},
-                ":ttl": self._table.expiry(LASTS),
+                ":ttl": self._table.expiry(KEPT),
                 ":receipt": {"S": json.dumps(receipt or {})},
             },
         )
 
     def mark_all(self, keys: Collection[str]) -> None:
-        ttl = self._table.expiry(LASTS)
+        ttl = self._table.expiry(KEPT)
         for some in _chunks(keys, WRITE_AT_ONCE):
             items = [{"pk": {"S": key}, "st": {"S": "SENT"}, "ttl": ttl} for key in some]
             puts = {self._table.name: [{"PutRequest": {"Item": item}} for item in items]}
@@ -150,8 +151,7 @@ class DynamoLedger(Ledger):
         said = json.loads(_text(self._get(key), "receipt") or "{}")
         return said if isinstance(said, dict) else {}
 
-    def open_run(self, kind: str, run: str, about: Mapping[str, Any], seconds: float) -> str:
-        # What it is about comes first: a run that others see is whole.
+    def note_run(self, kind: str, run: str, about: Mapping[str, Any]) -> bool:
         closed = self._table.unless(
             "update_item",
             Key={"pk": {"S": f"run:{kind}:{run}"}},
@@ -160,11 +160,12 @@ class DynamoLedger(Ledger):
             ExpressionAttributeNames={"#ttl": "ttl"},
             ExpressionAttributeValues={
                 ":about": {"S": json.dumps(about)},
-                ":ttl": self._table.expiry(LASTS),
+                ":ttl": self._table.expiry(2 * KEPT),  # its last message may wait in two queues
             },
         )
-        if closed is not None:
-            return self.open_one(kind)
+        return closed is None
+
+    def open_run(self, kind: str, run: str, seconds: float) -> str:
         now = self._table.now()
         old = self._table.unless(
             "put_item",
@@ -172,7 +173,7 @@ class DynamoLedger(Ledger):
                 "pk": {"S": f"run:{kind}"},
                 "run": {"S": run},
                 "until": _number(now + seconds),
-                "ttl": self._table.expiry(LASTS),
+                "ttl": self._table.expiry(KEPT),
             },
             ConditionExpression="attribute_not_exists(pk) OR #until < :now",
             ExpressionAttributeNames={"#until": "until"},
@@ -227,21 +228,19 @@ class DynamoLedger(Ledger):
 class DynamoState(State):
     """What rules remember, in the ledger's table.
 
-    Where that is down, or a storm asks too much of it, this process's memory goes on from what the
-    table said: a rule that forgets rings too often, one that raises does not ring at all.
+    Where that is down, or a storm asks too much of it, rules know what this process saw; a rule
+    that raised instead would not ring at all.
     """
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._memory = MemoryState()
+        self._memory = MemoryState(SUBJECTS)
         self._told: dict[tuple[str, ...], Any] = {}
         self._time_left: Callable[[], float] = lambda: 1.0
         self._enough = 0.0
 
     def begin(self, time_left: Callable[[], float]) -> None:
         """An invocation begins: the table may be up again, and has a share of its time."""
-        if not self.down:
-            self._memory = MemoryState()
         self._told.clear()
         self._time_left, self._enough = time_left, time_left() * (1 - SHARE)
         self.down, self.errors = "", 0

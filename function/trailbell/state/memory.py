@@ -16,7 +16,11 @@ ENTRIES = 1_000  # the last a subject: far more than any rule's threshold
 
 
 class MemoryState(State):
-    def __init__(self) -> None:
+    def __init__(self, subjects: int = SUBJECTS) -> None:
+        """
+        :param subjects: how many are remembered; the one that was idle for longest goes.
+        """
+        self._most = subjects
         self._entries: OrderedDict[str, list[Entry]] = OrderedDict()
         self._marks: OrderedDict[str, str] = OrderedDict()
 
@@ -25,7 +29,7 @@ class MemoryState(State):
     ) -> tuple[Entry, ...]:
         log = self._entries.setdefault(subject, [])
         self._entries.move_to_end(subject)
-        if len(self._entries) > SUBJECTS:
+        if len(self._entries) > self._most:
             self._entries.popitem(last=False)
         ids = [entry.event_id for entry in log]
         if event_id not in ids:
@@ -37,7 +41,7 @@ class MemoryState(State):
     def first(self, mark: str, event_id: str, keep: timedelta) -> bool:
         holder = self._marks.setdefault(mark, event_id)
         self._marks.move_to_end(mark)
-        if len(self._marks) > SUBJECTS:
+        if len(self._marks) > self._most:
             self._marks.popitem(last=False)
         return holder == event_id
 
@@ -81,14 +85,13 @@ class MemoryLedger(Ledger):
     def receipt(self, key: str) -> dict[str, Any]:
         return dict(self._items.get(key, {}).get("receipt", {}))
 
-    def open_run(self, kind: str, run: str, about: Mapping[str, Any], seconds: float) -> str:
-        self._items.setdefault(
-            f"run:{kind}:{run}", {"about": dict(about), "members": set(), "closed": False}
-        )
+    def note_run(self, kind: str, run: str, about: Mapping[str, Any]) -> bool:
+        new = {"about": dict(about), "members": set(), "closed": False}
+        return not self._items.setdefault(f"run:{kind}:{run}", new)["closed"]
+
+    def open_run(self, kind: str, run: str, seconds: float) -> str:
         if other := self.open_one(kind):
             return other
-        if self._items[f"run:{kind}:{run}"]["closed"]:
-            return ""
         self._items[f"run:{kind}"] = {"run": run, "until": self._now() + seconds}
         return run
 

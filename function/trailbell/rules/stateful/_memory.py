@@ -11,7 +11,7 @@ from trailbell.state.base import Entry
 from trailbell.text import join
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-LATE = timedelta(days=2)
+LATE = timedelta(days=15)
 """How much longer than its window a mark lasts, since records come late and again."""
 LONGEST = 256  # characters of a name that is remembered
 

@@ -60,7 +60,7 @@ module "trailbell" {
       console-login-failed = { severity = "medium" }
     }
     mutes = [
-      { rule = "iam-user-activity", actor = "terraform", reason = "our pipeline" },
+      { rule = "access-key-created", actor = "terraform", reason = "our pipeline" },
       { role = "Deploy*", until = "2026-12-31", reason = "migration" },
     ]
   }

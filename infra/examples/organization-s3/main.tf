@@ -1,7 +1,7 @@
 # An organization's records in the bucket of its log-archive account, read from the audit account.
 #
 # The bucket (or the trail) notifies a topic already; the queue of this module subscribes to it. On
-# the log-archive side three policies have to admit the audit account, see README.md: the topic's
+# the log-archive side three policies have to admit the audit account, see docs/terraform.md: the topic's
 # (sns:Subscribe), the bucket's (s3:GetObject for the role) and the key's (kms:Decrypt for the role).
 
 module "trailbell" {

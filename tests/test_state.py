@@ -295,15 +295,15 @@ class TestExamples:
                 watch.first_aid(example.event)
             assert [watch.rings(event) for event in example.before] == before
 
-    def test_not_by_itself(self, every: New, rule: type[Rule], example: Rings | Quiet) -> None:
+    def test_not_by_itself(self, new: New, rule: type[Rule], example: Rings | Quiet) -> None:
         """Without what went before, no event is news."""
-        assert not watched(rule.id, every).rings(example.event)
+        assert not watched(rule.id, new).rings(example.event)
 
     def test_the_filter_lets_it_through(
-        self, every: New, rule: type[Rule], example: Rings | Quiet
+        self, new: New, rule: type[Rule], example: Rings | Quiet
     ) -> None:
         """What a rule has to remember reaches it, though most records are dropped unread."""
-        engine = Engine([rule()], every())
+        engine = Engine([rule()], new())
         texts = [compact(event.raw) for event in (*example.before, example.event)]
         read = [Event(e.raw, message=t) for e, t in zip(all_of(example), texts, strict=True)]
 

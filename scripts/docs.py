@@ -1,7 +1,8 @@
 """Writes what can be generated of the documentation: `make docs`. A test fails when it is stale.
 
 docs/rules/ from the rule classes, docs/cli.md from the commands' help, docs/configuration.md from
-configs.example.py and the settings' classes, and the table of rules in README.md.
+configs.example.py and the settings' classes, the table of rules in README.md, and that of the
+presets in docs/filters.md.
 """
 
 from __future__ import annotations
@@ -23,9 +24,12 @@ from trailbell.channels.base import Channel
 from trailbell.channels.base import find as find_channels
 from trailbell.channels.stdout import Stdout
 from trailbell.cli import COMMANDS, trailbell
+from trailbell.cli.filters import presets
 from trailbell.compose import Reader, compose
 from trailbell.engine import OWN, Engine
+from trailbell.examples import hidden
 from trailbell.model import Group
+from trailbell.pattern import Pattern
 from trailbell.rules.base import Quiet, Rings, Rule
 from trailbell.rules.base import find as find_rules
 from trailbell.settings import Mute
@@ -57,6 +61,8 @@ def pages() -> Iterator[tuple[Path, str]]:
         yield docs / "rules" / f"{rule.id}.md", _rule_page(rule)
     yield docs / "cli.md", _cli_page()
     yield docs / "configuration.md", _configuration_page()
+    filters = docs / "filters.md"
+    yield filters, _between(filters.read_text("utf-8"), "presets", _presets(found))
     readme = ROOT / "README.md"
     yield readme, _between(readme.read_text("utf-8"), "rules", _table(found, "docs/rules/"))
 
@@ -252,6 +258,24 @@ def _fields(model: type[BaseModel]) -> list[str]:
             default = "`'info'`"
         lines.append(f"| `{name}` | {default} | {notes.get(name, '')} |")
     return [*lines, ""]
+
+
+def _presets(found: list[Rule]) -> str:
+    lines = ["| preset | hides wholly | hides a part of |", "|---|---|---|"]
+    for name, text in presets().items():
+        passes = Pattern(text).matches
+        lost = [(rule.id, hidden(rule, passes)) for rule in found if rule.on_by_default]
+        cells = [
+            ", ".join(
+                f"[{rule_id}](rules/{rule_id}.md)"
+                for rule_id, of in lost
+                if of and of.wholly is wholly
+            )
+            or "-"
+            for wholly in (True, False)
+        ]
+        lines.append(f"| `{name}` | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
 
 
 def _between(text: str, mark: str, new: str) -> str:

@@ -18,6 +18,7 @@ LAYERS = {  # a layer, and what is in it
     "model": ("text", "actor", "model"),
     "testing": ("testing",),
     "policy": ("policy", "first_aid"),
+    "pattern": ("pattern", "regex"),
     "state": ("state",),
     "rules": ("rules",),
     "channels": ("channels",),
@@ -44,6 +45,7 @@ MAY_IMPORT = {  # a layer, and the layers or modules of trailbell that it may kn
     "model": {"errors"},
     "testing": {"model"},
     "policy": {"errors", "model"},
+    "pattern": {"errors"},
     "state": {"errors", "model", "aws"},
     "rules": {"errors", "model", "testing", "policy", "state.base"},
     "channels": {"errors", "model", "aws"},
@@ -68,7 +70,7 @@ WORLD = {  # what rules and the things that they know of must not look at
     "socket", "subprocess", "sys", "tempfile", "threading", "time", "urllib3",
 }  # fmt: skip
 CLOCK = {"now", "utcnow", "today", "time", "monotonic", "perf_counter"}
-SEES_NOTHING = ("errors", "model", "testing", "policy", "rules")
+SEES_NOTHING = ("errors", "model", "testing", "policy", "pattern", "rules")
 
 
 def files_of(layer: str) -> list[Path]:

@@ -5,6 +5,7 @@
   x RuntimeMismatch     the zip was built for another Python or processor
   x PayloadError        the invocation's payload cannot be read; nothing was posted
   x LedgerDown          the ledger did not answer (alerts are posted all the same)
+  x PatternError        CloudWatch Logs would refuse a filter pattern
   x ChannelError        a channel did not take a message (says whether to try again)
   x AwsError            a call to AWS failed (says with which code)
   x DeliveryIncomplete  something is left to post; raised so that Lambda tries again
@@ -43,6 +44,11 @@ class PayloadError(TrailbellError):
 
 class LedgerDown(TrailbellError):
     """The ledger's table is missing, closed to us, throttled or slow; the text says which."""
+
+
+class PatternError(TrailbellError):
+    """A filter pattern that CloudWatch Logs would refuse; the text names the place and what is
+    wrong there."""
 
 
 class DeliveryIncomplete(TrailbellError):

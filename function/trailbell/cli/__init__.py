@@ -20,6 +20,7 @@ COMMANDS = {  # in the order of a first hour
     "demo": "a recorded day of an AWS account rings on this machine",
     "check": "look over the settings; --post sends a test message",
     "rules": "the rules, and which of them run",
+    "pattern": "what a subscription filter lets pass of recorded events",
     "replay": "what the rules say of recorded events",
     "redrive": "post what failed for good, or never reached the function",
 }

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from trailbell import app
 from trailbell.channels.base import LOOPBACK, Channel, clean, literal
+from trailbell.cli import filters
 from trailbell.cli.common import (
     HELP,
     config_option,
@@ -36,12 +37,29 @@ SLACK_HOSTS = ("hooks.slack.com", "hooks.slack-gov.com")
 @click.command(context_settings=HELP)
 @config_option
 @click.option("--post", is_flag=True, help="Send each channel one message that says it is a test.")
+@click.option(
+    "--pattern",
+    metavar="P",
+    help="Instead, list the rules that this subscription filter hides. P may be a preset.",
+)
 @format_option
-def check(config: Path | None, post: bool, form: str) -> None:
+def check(config: Path | None, post: bool, pattern: str | None, form: str) -> None:
     """Look over the settings: exits 1 where one is wrong or a test message was not taken.
 
-    Without --post it contacts nobody.
+    Without --post it contacts nobody. With --pattern it lists the rules that run under the settings
+    and that a subscription filter hides: wholly where none of the rule's examples would ring behind
+    it, partly where some would not. Then it exits 1 where there is one.
     """
+    if pattern is not None:
+        if post:
+            raise click.ClickException("--pattern goes without --post")
+        chosen, rules = (
+            filters.pattern(pattern),
+            app.bell(settings_from(config, _Here(os.environ))).rules,
+        )
+        if filters.show_hidden([rule for rule, runs in rules.items() if runs], chosen, form):
+            raise click.exceptions.Exit(1)
+        return
     say_line = partial(_print, form)
     try:
         settings = settings_from(config, Secrets(os.environ) if post else _Here(os.environ))

@@ -34,8 +34,8 @@ locals {
     }
     s3 = {
       delivery = {
-        description = "Log files wait for half an hour: the function cannot read them, or cannot post."
-        namespace   = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage", statistic = "Maximum", threshold = 1800
+        description = "Log files wait for twenty minutes: the function cannot read them, or cannot post."
+        namespace   = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage", statistic = "Maximum", threshold = 1200
         dimensions  = { QueueName = "${local.name}-records" }
       }
       silence = {
@@ -73,7 +73,7 @@ locals {
       }
       throttles = {
         description = "The function was throttled for a quarter of an hour: alerts are late, and lost after six hours. The account's or the function's concurrency is used up."
-        namespace   = "AWS/Lambda", metric = "Throttles", statistic = "Sum", threshold = 0, periods = 3
+        namespace   = "AWS/Lambda", metric = "Throttles", statistic = "Sum", threshold = 0, periods = 3, ends = true
         dimensions  = { FunctionName = local.name }
       }
       destination = {
@@ -81,16 +81,16 @@ locals {
         namespace   = "AWS/Lambda", metric = "DestinationDeliveryFailures", statistic = "Sum", threshold = 0
         dimensions  = { FunctionName = local.name }
       }
-      # Half an hour, not more: SQS leaves a message out of this metric that was received three
-      # times, and the lane receives it every quarter of an hour.
+      # Twenty minutes: a burst's delayed messages wait for fifteen, and SQS leaves a message out of
+      # this metric that was received three times, which here is after thirty.
       retry_age = {
-        description = "Alerts wait in the retry queue for half an hour: a channel is down. They are posted when it is back, for a day."
-        namespace   = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage", statistic = "Maximum", threshold = 1800
+        description = "Alerts wait in the retry queue for twenty minutes: a channel is down. They are posted when it is back, for a day."
+        namespace   = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage", statistic = "Maximum", threshold = 1200
         dimensions  = { QueueName = "${local.name}-retry" }
       }
       last_queue = {
         description = "Alerts were not delivered within a day and lie in the last queue, for two weeks from their first day. Mend the channel, then start a redrive."
-        namespace   = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", statistic = "Maximum", threshold = 0
+        namespace   = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", statistic = "Maximum", threshold = 0, ends = true
         dimensions  = { QueueName = "${local.name}-last" }
       }
       dead_channel = {
@@ -104,7 +104,7 @@ locals {
       delivery = local.door_alarms.delivery
       silence = merge(local.door_alarms.silence, {
         description = "No record came in for ${var.silence_hours} h: the trail is stopped, or no longer connected. An account is never that quiet, unless nothing runs in it."
-        statistic   = "Sum", threshold = 1, comparison = "LessThanThreshold", period = 3600, periods = var.silence_hours, missing = "breaching"
+        statistic   = "Sum", threshold = 1, comparison = "LessThanThreshold", period = 3600, periods = var.silence_hours, missing = "breaching", ends = true
       })
     },
     var.ledger ? {
@@ -146,8 +146,10 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   threshold           = each.value.threshold
   treat_missing_data  = try(each.value.missing, "notBreaching")
   alarm_actions       = local.alarm_actions
-  ok_actions          = local.alarm_actions
-  tags                = var.tags
+  # Only where the end of the alarm is the end of the trouble: a dead channel is not well again
+  # because nothing was posted to it for five minutes.
+  ok_actions = try(each.value.ends, false) ? local.alarm_actions : []
+  tags       = var.tags
 }
 
 resource "aws_sns_topic" "alarms" {

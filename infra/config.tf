@@ -6,13 +6,33 @@ locals {
   config_json = jsonencode({
     for name, value in {
       CHANNELS = [for channel in local.channels : { for key, part in channel : key => part if part != null }]
-      RULES    = try(length(var.config.rules) > 0 ? var.config.rules : null, null)
+      RULES    = length(local.rules) > 0 ? local.rules : null
       MUTES    = try(length(var.config.mutes) > 0 ? [for mute in var.config.mutes : { for key, part in mute : key => part if part != null }] : null, null)
       ACCOUNTS = try(length(var.config.accounts) > 0 ? var.config.accounts : null, null)
       TIMEZONE = try(var.config.timezone, null)
       PRESET   = try(var.config.preset, null)
     } : name => value if value != null
   })
+
+  # The rule alerting-self-tampered knows trailbell by names that begin with "trailbell"; here it is
+  # told of the others. What config says of it goes first.
+  known_as = startswith(lower(local.name), "trailbell") ? "trailbell" : local.name
+  parts = distinct(concat(
+    [for name in local.references : trimprefix(name, "ssm:/") if startswith(name, "ssm:")],
+    [for name in local.secret_names : startswith(name, "arn:") ? split(":", name)[6] : name],
+    [for arn in local.topic_arns : split(":", arn)[5]],
+    [for arn in concat(var.kms_key_arn[*], var.secret_kms_key_arns) : split("/", arn)[1]],
+  ))
+  other_parts = [for name in local.parts : name if !can(regex("(?i)(^|/)${local.known_as}", name))]
+  self_watch = { for name, value in {
+    name_prefix  = local.known_as == "trailbell" ? null : local.known_as
+    own_names    = length(local.other_parts) > 0 ? local.other_parts : null
+    deploy_roles = length(var.deploy_roles) > 0 ? var.deploy_roles : null
+  } : name => value if value != null }
+  rules = merge(
+    try(var.config.rules, {}),
+    { for rule in ["alerting-self-tampered"] : rule => merge(local.self_watch, try(var.config.rules[rule], {})) if length(local.self_watch) > 0 },
+  )
 
   # length() counts characters and SSM counts bytes; base64 makes four characters of three bytes.
   config_bytes = length(base64encode(local.config_json)) / 4 * 3
@@ -28,14 +48,15 @@ locals {
   )
 
   # What the channels name: "ssm:/path" and "secretsmanager:name-or-arn#key".
-  references = distinct(flatten(regexall("\"((?:ssm:/|secretsmanager:)[^\"]+)\"", jsonencode(local.channels))))
+  references   = distinct(flatten(regexall("\"((?:ssm:/|secretsmanager:)[^\"]+)\"", jsonencode(local.channels))))
+  secret_names = [for name in local.references : split("#", trimprefix(name, "secretsmanager:"))[0] if startswith(name, "secretsmanager:")]
   parameter_arns = concat(
     [for name in local.references : "arn:${local.partition}:ssm:${local.region}:${local.account}:parameter${trimprefix(name, "ssm:")}" if startswith(name, "ssm:")],
     [for arn in var.secret_arns : arn if split(":", arn)[2] == "ssm"],
   )
   secret_arns = concat(
     # Secrets Manager appends six characters of its own to a name.
-    [for name in [for name in local.references : split("#", trimprefix(name, "secretsmanager:"))[0] if startswith(name, "secretsmanager:")] :
+    [for name in local.secret_names :
       startswith(name, "arn:") ? name : "arn:${local.partition}:secretsmanager:${local.region}:${local.account}:secret:${name}-??????"
     ],
     [for arn in var.secret_arns : arn if split(":", arn)[2] == "secretsmanager"],
@@ -77,7 +98,7 @@ resource "aws_s3_bucket" "config" {
   count = local.config_in_s3 ? 1 : 0
 
   bucket        = "${local.bucket_name}-config-${local.account}-${local.region}"
-  force_destroy = var.force_destroy
+  force_destroy = true # versions of a document that Terraform can write again
   tags          = var.tags
 }
 
@@ -137,12 +158,11 @@ resource "aws_s3_object" "config" {
   #checkov:skip=CKV_AWS_186:as the bucket: SSE-S3 unless kms_key_arn is given
   count = local.config_in_s3 ? 1 : 0
 
-  bucket        = one(aws_s3_bucket.config[*].id)
-  key           = "config.json"
-  content       = local.config_json
-  content_type  = "application/json"
-  force_destroy = var.force_destroy
-  tags          = var.tags
+  bucket       = one(aws_s3_bucket.config[*].id)
+  key          = "config.json"
+  content      = local.config_json
+  content_type = "application/json"
+  tags         = var.tags
 
   depends_on = [
     aws_s3_bucket_versioning.config,

@@ -196,7 +196,7 @@ variable "role_path" {
 }
 
 variable "kms_key_arn" {
-  description = "A customer managed KMS key for what the module creates: environment, logs, queues, table, topic, buckets, trail. Without one AWS's own keys are used. README.md says which services the key's policy has to admit."
+  description = "A customer managed KMS key for what the module creates: environment, logs, queues, table, topic, buckets, trail. Without one AWS's own keys are used. docs/terraform.md says which services the key's policy has to admit."
   type        = string
   default     = null
 
@@ -335,6 +335,18 @@ variable "config" {
   }
 }
 
+variable "deploy_roles" {
+  description = "Roles (globs, of names or ARNs) that apply this module: the rule alerting-self-tampered tells their changes as info, those of others as critical. Goes into config."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for role in var.deploy_roles : length(replace(role, "*", "")) > 2])
+    error_message = "deploy_roles takes names or ARNs of roles, with * for a part of them: deploy-*. A bare * would let anybody switch trailbell off unnoticed."
+  }
+}
+
 variable "config_store" {
   description = "Where config is written: auto, ssm (up to 4 KB, free), ssm-advanced (up to 8 KB, $0.05 a month) or s3. auto goes by its size; set it where config names something that is created in the same run, since the size is not known then."
   type        = string
@@ -420,7 +432,7 @@ variable "filter_pattern" {
 }
 
 variable "s3_source" {
-  description = "s3: the log-archive bucket, and the SNS topic that its notifications (or CloudTrail's) go to. The topic is taken as it is: a bucket has one notification configuration, and it belongs to the bucket's owner."
+  description = "s3: the log-archive bucket, and the SNS topic in this region that its notifications (or CloudTrail's) go to. The topic is taken as it is: a bucket has one notification configuration, and it belongs to the bucket's owner."
   type = object({
     bucket      = string
     topic_arn   = string
@@ -526,7 +538,7 @@ variable "trail_bucket_expiration_days" {
 }
 
 variable "force_destroy" {
-  description = "Whether `destroy` empties the buckets that the module created. The trail's bucket is evidence: leave it false in production."
+  description = "create_trail: whether `destroy` empties the trail's bucket. It is evidence: leave it false in production."
   type        = bool
   default     = false
   nullable    = false

@@ -41,8 +41,8 @@ run "ten_alarms_each_with_an_action" {
     error_message = "the alarms are ${join(", ", keys(aws_cloudwatch_metric_alarm.this))}"
   }
   assert {
-    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_actions == toset(["arn:aws:sns:eu-west-1:111122223333:trailbell-alarms"]) && alarm.ok_actions == alarm.alarm_actions])
-    error_message = "an alarm reaches nobody"
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_actions == toset(["arn:aws:sns:eu-west-1:111122223333:trailbell-alarms"])]) && toset([for name, alarm in aws_cloudwatch_metric_alarm.this : name if length(alarm.ok_actions) > 0]) == toset(["last_queue", "silence", "throttles"])
+    error_message = "an alarm reaches nobody, or says that all is well when it is not"
   }
   assert {
     condition     = aws_sns_topic_subscription.email[0].endpoint == "team@example.com" && aws_sns_topic_subscription.email[0].protocol == "email"

@@ -196,6 +196,28 @@ run "small_settings_in_a_standard_parameter" {
   }
 }
 
+run "it_watches_over_itself_under_any_name" {
+  command = plan
+  variables {
+    name         = "bell"
+    deploy_roles = ["deploy-*"]
+    config = {
+      channels = [
+        { type = "slack", url = "ssm:/team/slack" },
+        { type = "telegram", token = "secretsmanager:arn:aws:secretsmanager:eu-west-1:111122223333:secret:bots-AbCdEf#telegram", chat_id = -1 },
+        { type = "sns", topic_arn = "arn:aws:sns:eu-west-1:111122223333:bell-mail" },
+      ]
+      rules = { alerting-self-tampered = { severity = "high" } }
+    }
+  }
+  assert {
+    condition = jsondecode(nonsensitive(aws_ssm_parameter.config[0].value)).RULES == {
+      alerting-self-tampered = { name_prefix = "bell", own_names = ["team/slack", "bots-AbCdEf"], deploy_roles = ["deploy-*"], severity = "high" }
+    }
+    error_message = "the rules are ${jsonencode(jsondecode(nonsensitive(aws_ssm_parameter.config[0].value)).RULES)}"
+  }
+}
+
 run "sixty_accounts_more_in_an_advanced_one" {
   command = plan
   variables {

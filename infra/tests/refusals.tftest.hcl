@@ -246,6 +246,7 @@ run "each_value_that_aws_would_refuse_later" {
     permissions_boundary = "boundary"
     sns_topic_arns       = ["arn:aws:sns:eu-west-1:111122223333:*"]
     event_source         = "sqs"
+    deploy_roles         = ["*"]
     silence_hours        = 48
     log_retention_days   = 31
     memory_size          = 64
@@ -269,6 +270,7 @@ run "each_value_that_aws_would_refuse_later" {
     var.permissions_boundary,
     var.sns_topic_arns,
     var.event_source,
+    var.deploy_roles,
     var.silence_hours,
     var.log_retention_days,
     var.memory_size,

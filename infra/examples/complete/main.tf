@@ -23,6 +23,9 @@ module "trailbell" {
   permissions_boundary = var.permissions_boundary
   kms_key_arn          = aws_kms_key.this.arn
 
+  # Whose changes to trailbell are no alarm.
+  deploy_roles = ["terraform-*"]
+
   # The size of config is not known before the topic below exists, so its place is said here.
   config_store = "ssm"
   config = {

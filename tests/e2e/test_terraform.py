@@ -42,6 +42,13 @@ def key_created(by: str) -> dict[str, Any]:
     return call("iam:CreateAccessKey", by=by, eventID=number).raw
 
 
+def key_activated(number: int) -> dict[str, Any]:
+    """A record of medium severity, of which several are told as a run."""
+    request = {"userName": "eve", "accessKeyId": f"AKIA{number:016d}", "status": "Active"}
+    by_number = f"6e4a2f0c-0000-4000-9000-{number:012d}"
+    return call("iam:UpdateAccessKey", by="eve", request=request, eventID=by_number).raw
+
+
 READ = call("iam:ListUsers", by="bob").raw
 
 
@@ -145,7 +152,7 @@ def left(aws: Aws) -> dict[str, Any]:
 
 def test_simple(aws: Aws, slack: Receiver, simple: Workspace) -> None:
     """Applied it rings, for what the pattern lets pass; while Slack is down an event waits in the
-    retry lane, and is posted once; destroyed, nothing is left."""
+    retry lane, and is posted once, and so does a run; destroyed, nothing is left."""
     simple.apply()
     assert simple.is_settled()
 
@@ -171,6 +178,12 @@ def test_simple(aws: Aws, slack: Receiver, simple: Workspace) -> None:
     aws.write(TRAIL, key_created("carol"))
     aws.wait(QUARTER)
     assert told(slack) == ["alice", "bob", "carol"]
+
+    for number in range(3):  # the first is told, the others a quarter of an hour later as one
+        aws.write(TRAIL, key_activated(number))
+    assert len(slack.taken) == 4
+    aws.wait(QUARTER)
+    assert len(slack.taken) == 5
     assert aws.messages("trailbell-retry") == aws.messages("trailbell-last") == []
     assert aws.undelivered == aws.guard.refused == []
 
@@ -258,6 +271,7 @@ def test_faults(aws: Aws, slack: Receiver, simple: Workspace, module: Path) -> N
     """With a secret that is not there or a right that is missing each try fails, the log names it,
     and the event waits; once that is mended it is posted, and posted once."""
     made = simple.apply()
+    permission = aws.client("lambda").get_policy(FunctionName=made["function_name"])["Policy"]
     group = f"/aws/lambda/{made['function_name']}"
     names = [f"user{number}" for number, _ in enumerate(FAULTS)]
     for name, fault in zip(names, FAULTS, strict=True):
@@ -275,6 +289,9 @@ def test_faults(aws: Aws, slack: Receiver, simple: Workspace, module: Path) -> N
     aws.wait(QUARTER)
     assert [one.error for one in aws.made()] == [None] * len(FAULTS)
     assert sorted(told(slack)) == names and aws.messages("trailbell-retry") == []
+    # It was never gone: CloudWatch Logs would have skipped records.
+    kept = aws.client("lambda").get_policy(FunctionName=made["function_name"])["Policy"]
+    assert json.loads(kept)["Statement"] == json.loads(permission)["Statement"]
 
 
 def test_cut_off(aws: Aws, slack: Receiver, simple: Workspace, module: Path) -> None:

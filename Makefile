@@ -38,10 +38,10 @@ bench: $(DEV)  ## the speed figures
 release: $(CLI)  ## zip, wheel and SHA256SUMS into dist/
 	rm -rf dist && mkdir dist && bash zip_function.sh --bare --output dist/function.zip
 	$(PY) -m pip wheel --quiet --no-deps --wheel-dir dist .
-	cd dist && { sha256sum *.whl *.zip || shasum -a 256 *.whl *.zip; } 2>/dev/null > SHA256SUMS
+	cd dist && { sha256sum *.whl *.zip* || shasum -a 256 *.whl *.zip*; } 2>/dev/null > SHA256SUMS
 
 clean:  ## remove what the other verbs made
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist function.zip
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist function.zip function.zip.json
 
 $(PY):
 	@python="$(PYTHON)"; python="$${python:-$$(sh scripts/find_python.sh)}" && \

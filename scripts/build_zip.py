@@ -58,6 +58,9 @@ def main() -> int:
                 compile_all(python, stage)
             write_manifest(stage, options.python, archs, pyc=python is not None)
             write_zip(stage, options.output)
+            # Terraform compares it with the runtime that it is to set, and cannot look into a zip.
+            beside = options.output.with_name(f"{options.output.name}.json")
+            beside.write_bytes((stage / "manifest.json").read_bytes())
     except BuildError as error:
         old = f" ({options.output} is an older one)" if options.output.exists() else ""
         print(f"zip_function.sh: {error}; no zip was built{old}", file=sys.stderr)

@@ -11,12 +11,12 @@ import ast
 import inspect
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from textwrap import dedent
 
 import click
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from pydantic_core import PydanticUndefined
 
 from trailbell import channels, rules
@@ -28,7 +28,7 @@ from trailbell.cli.filters import presets
 from trailbell.compose import Reader, compose
 from trailbell.engine import OWN, Engine
 from trailbell.examples import hidden
-from trailbell.model import Group
+from trailbell.model import Group, Severity
 from trailbell.pattern import Pattern
 from trailbell.rules.base import Quiet, Rings, Rule
 from trailbell.rules.base import find as find_rules
@@ -242,22 +242,32 @@ def _configuration_page() -> str:
         "## Channels",
         "",
     ]
+    common = [name for name in Channel.model_fields if name not in ("type", "pace")]
+    parts += ["Each takes, beside its own fields:", "", *_fields(Channel, common)]
     for name, load in find_channels(channels).items():
         channel = load()
-        parts += [f"### {name}", "", (inspect.getdoc(channel) or ""), "", *_fields(channel)]
-    parts += ["## Mutes", "", (inspect.getdoc(Mute) or ""), "", *_fields(Mute)]
+        own = [field for field in channel.model_fields if field not in (*common, "type")]
+        parts += [f"### {name}", "", (inspect.getdoc(channel) or ""), ""]
+        parts += ["```python", channel.help.replace(" or {", "\n# or\n{"), "```", ""]
+        parts += _fields(channel, own)
+    parts += ["## Mutes", "", (inspect.getdoc(Mute) or ""), "", *_fields(Mute, Mute.model_fields)]
     return "\n".join(parts)
 
 
-def _fields(model: type[BaseModel]) -> list[str]:
+def _fields(model: type[BaseModel], names: Iterable[str]) -> list[str]:
     notes = {**_field_notes(Channel), **_field_notes(model)}
     lines = ["| name | default | |", "|---|---|---|"]
-    for name, field in model.model_fields.items():
-        default = "required" if field.default is PydanticUndefined else f"`{field.default!r}`"
-        if name == "min_severity":
-            default = "`'info'`"
+    for name in names:
+        field = model.model_fields[name]
+        default = "required" if field.default is PydanticUndefined else _default(field.default)
         lines.append(f"| `{name}` | {default} | {notes.get(name, '')} |")
     return [*lines, ""]
+
+
+def _default(value: object) -> str:
+    if isinstance(value, SecretStr) or value == ():
+        return ""
+    return f"`{str(value)!r}`" if isinstance(value, Severity) else f"`{value!r}`"
 
 
 def _presets(found: list[Rule]) -> str:

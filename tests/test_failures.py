@@ -492,3 +492,22 @@ def test_f24_injection(value: str, handler: Handler, receiver: Receiver) -> None
             judges.telegram_literal(body, value)
         else:
             judges.slack_literal(body, value)
+
+
+def test_f25_nobody_calls() -> None:
+    """F-25: what is never called cannot tell: Terraform's alarms do, and its tests hold them."""
+    infra = Path(__file__).parent.parent / "infra"
+    alarms = (infra / "alarms.tf").read_text()
+
+    assert "IncomingLogEvents" in alarms and "DeliveryErrors" in alarms
+    assert "IncomingLogEvents" in (infra / "tests" / "alarms.tftest.hcl").read_text()
+
+
+def test_f22_logs_that_were_skipped() -> None:
+    """F-22: `redrive --log-group` posts what the ledger does not know; Terraform never takes the
+    permission away before there is another."""
+    redrive = (Path(__file__).parent / "cli" / "test_redrive.py").read_text()
+    doors = (Path(__file__).parent.parent / "infra" / "doors.tf").read_text()
+
+    assert "F-22" in redrive
+    assert "create_before_destroy" in doors

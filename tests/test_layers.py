@@ -35,7 +35,7 @@ LAYERS = {  # a layer, and what is in it
         "ledger",
     ),
     "settings": ("settings",),
-    "app": ("app", "bell", "notifier", "secrets"),
+    "app": ("app", "bell", "notifier", "redrive", "secrets"),
     "cli": ("cli", "examples"),
 }
 BASES = {"rules.base", "channels.base", "state.base"}

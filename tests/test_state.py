@@ -710,15 +710,15 @@ class TestTable:
         assert minutes(add(state, 3)) == [0, 1, 2, 3]
 
     def test_slow(self, table: Table) -> None:
-        """The table may take half of the time that there is."""
+        """The table may take a quarter of the time that there is."""
         left = 60.0
         state = DynamoState(table)
         state.begin(lambda: left)
         add(state, 0)
-        left = 29
+        left = 44
 
         assert minutes(add(state, 1)) == [0, 1]
-        assert "half of the time" in state.down
+        assert "a quarter of the time" in state.down
 
     def test_a_storm(self, table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
         """A storm asks so often and no more, and what was told once is not told again."""

@@ -106,7 +106,10 @@ def test_contents() -> None:
     assert sum(name.startswith("licenses/") for name in names) == 9
     assert len(names) == len({*names})
     with zipfile.ZipFile(zip_for("3.13")) as archive:
-        facts = json.loads(archive.read("manifest.json"))
+        text = archive.read("manifest.json")
+    beside = zip_for("3.13")
+    assert beside.with_name(f"{beside.name}.json").read_bytes() == text  # Terraform reads it there
+    facts = json.loads(text)
     assert facts == {
         "architectures": ["arm64", "x86_64"],
         "pyc": find_python("3.13") is not None,

@@ -6,10 +6,10 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import urllib3
 
@@ -17,7 +17,7 @@ from trailbell import aws, channels, rules
 from trailbell.bell import Bell
 from trailbell.channels.base import Channel
 from trailbell.channels.base import find as find_channels
-from trailbell.deliver import Deliverer
+from trailbell.deliver import Deliverer, Renew
 from trailbell.engine import OWN
 from trailbell.errors import AwsError, ConfigError, PayloadError
 from trailbell.notifier import Notifier
@@ -31,6 +31,8 @@ from trailbell.state.base import State
 from trailbell.unpack import SIZE_LIMIT
 
 log = logging.getLogger("trailbell")
+
+N = TypeVar("N", bound=Notifier)
 
 
 def notifier(folder: Path, secrets: Secrets, state: State | None = None) -> Notifier:
@@ -55,16 +57,20 @@ def notifier(folder: Path, secrets: Secrets, state: State | None = None) -> Noti
             log.warning("the secret of %s could not be read again: %s", name, error)
             return None
 
-    return wired(settings, state=state, renew=renew)
+    return wired(settings, Notifier, state=state, renew=renew)
 
 
 def wired(
     settings: Settings,
+    kind: type[N],
     *,
     state: State | None = None,
-    renew: Callable[[str], Channel | None] | None = None,
-) -> Notifier:
-    """The notifier for these settings, with clients of AWS where they name something in AWS."""
+    renew: Renew | None = None,
+) -> N:
+    """The notifier for these settings, with clients of AWS where they name something in AWS.
+
+    :param kind: the function's, or the one for what is done by hand.
+    """
     ledger = None
     if settings.LEDGER_TABLE:
         from trailbell.state import dynamodb  # only who has a table pays for it
@@ -72,7 +78,7 @@ def wired(
         table = dynamodb.Table(settings.LEDGER_TABLE)
         ledger = partial(dynamodb.DynamoLedger, table)
         state = state or dynamodb.DynamoState(table)
-    return Notifier(
+    return kind(
         bell(settings, state=state),
         Deliverer(settings.CHANNELS, http_client(), renew=renew),
         ledger=ledger,

@@ -42,7 +42,7 @@ def kind_key(alert: Alert, channel: str) -> str:
 
 
 def _digest(*parts: str) -> str:
-    return sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+    return sha256(json.dumps(parts).encode()).hexdigest()
 
 
 class Book:
@@ -54,7 +54,7 @@ class Book:
         :param time_left: seconds until the invocation is killed.
         """
         self._ledger = ledger
-        self._time_left = time_left
+        self.time_left = time_left
         self.down = ""
         """Why it is down; "" while it is up, or where there is none."""
 
@@ -103,7 +103,7 @@ class Book:
         if self._ledger is None or self.down:
             raise LedgerDown(self.down or "there is no ledger")
         try:
-            with deadline(max(self._time_left() * SHARE, 0.05)):
+            with deadline(max(self.time_left() * SHARE, 0.05)):
                 return question(self._ledger)
         except LedgerDown as error:
             self.down = str(error)

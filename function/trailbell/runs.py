@@ -22,6 +22,7 @@ from trailbell.state.base import FULL
 log = logging.getLogger("trailbell")
 
 LENGTH = 900  # seconds; the longest that SQS keeps a message back
+SHARE = 0.25  # of the time that is left, at most: what is never held waits for it
 KINDS = 20  # of an invocation; a storm of more kinds than that is told by grouping
 HELD = Severity.MEDIUM  # the most severe that may wait
 CLOSES = "trailbell.close_run"
@@ -110,6 +111,7 @@ class Runs:
         """
         self._book = book
         self._later = later
+        self._enough = book.time_left() * (1 - SHARE)
 
     def sort(self, channel: str, alerts: Sequence[Alert]) -> Sorted:
         """Which of the alerts to tell, and which are told with others of their kind.
@@ -123,7 +125,7 @@ class Runs:
                 kinds.setdefault(kind_key(alert, channel), []).append(alert)
         severe = sorted(kinds, key=lambda kind: -max(one.severity for one in kinds[kind]))
         for kind in severe[:KINDS]:
-            if len(kinds[kind]) <= FULL:
+            if self._later and len(kinds[kind]) <= FULL and self._book.time_left() > self._enough:
                 self._sort_kind(channel, kind, kinds[kind], found)
         settled = {id(alert) for alert in (*found.told, *found.held, *found.known)}
         found.told += [alert for alert in alerts if id(alert) not in settled]
@@ -133,10 +135,14 @@ class Runs:
         keys = {alert_key(alert, channel): alert for alert in alerts}
         try:
             run = self._book.ask(lambda ledger: ledger.open_one(kind))
-            if not run:
-                keys = {key: keys[key] for key in self._book.unsent(keys)}
-                if keys:
-                    run = self._open(channel, kind, next(iter(keys)), next(iter(keys.values())))
+            new = {*self._book.unsent(keys), run}
+            keys = {key: alert for key, alert in keys.items() if key in new}
+            left = set(map(id, keys.values()))
+            found.known += [alert for alert in alerts if id(alert) not in left]
+            if keys and not run:
+                run = self._open(channel, kind, next(iter(keys)), next(iter(keys.values())))
+                if not run:
+                    return  # the first was refused until its run was over
             mine = keys.pop(run, None)  # the alert that opened it; again, where this is a retry
             members = [Member.of(alert, key).packed() for key, alert in keys.items()]
             if members and not self._book.ask(lambda ledger: ledger.count(kind, run, members)):
@@ -149,14 +155,16 @@ class Runs:
             found.opened.add(id(mine))
         found.held += keys.values()
         self._book.told(list(keys))
-        settled = {id(alert) for alert in (*found.told, *found.held)}
-        found.known += [alert for alert in alerts if id(alert) not in settled]
 
     def _open(self, channel: str, kind: str, key: str, alert: Alert) -> str:
         """Open a run; what closes it is under way before, so that no run stays open."""
         assert self._later  # noqa: S101 - for the type checker
         event = alert.event
-        self._later({CLOSES: {"kind": kind, "run": key}})
+        try:
+            self._later({CLOSES: {"kind": kind, "run": key}})
+        except AwsError:
+            self._later = None  # a queue that does not answer is not asked for each kind
+            raise
         about = {
             "channel": channel,
             "rule": alert.rule,

@@ -95,6 +95,7 @@ run "ten_alarms_each_with_an_action" {
 }
 
 run "a_topic_that_is_there" {
+  command = plan
   variables {
     alarm_email     = null
     alarm_topic_arn = "arn:aws:sns:eu-west-1:111122223333:pager"
@@ -106,6 +107,7 @@ run "a_topic_that_is_there" {
 }
 
 run "no_ledger_nine_alarms" {
+  command = plan
   variables {
     ledger = false
   }
@@ -116,6 +118,7 @@ run "no_ledger_nine_alarms" {
 }
 
 run "alarms_off" {
+  command = plan
   variables {
     alarms      = false
     alarm_email = null

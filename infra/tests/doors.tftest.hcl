@@ -250,6 +250,7 @@ run "larger_ones_in_a_bucket" {
 }
 
 run "settings_in_the_zip" {
+  command = plan
   variables {
     config = null
   }

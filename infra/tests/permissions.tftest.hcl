@@ -147,6 +147,7 @@ run "what_it_runs_with_and_that_nothing_is_lost" {
 }
 
 run "visibility_follows_the_timeout" {
+  command = plan
   variables {
     timeout = 300
   }
@@ -223,6 +224,7 @@ run "a_star_only_where_ec2_knows_no_resource" {
 }
 
 run "boundary_path_tags_and_names" {
+  command = plan
   variables {
     name_prefix          = "security-"
     tags                 = { team = "security" }
@@ -244,6 +246,7 @@ run "boundary_path_tags_and_names" {
 }
 
 run "from_a_bucket" {
+  command = plan
   variables {
     package_path = null
     package_s3   = { bucket = "artifacts", key = "trailbell/function.zip", version = "abc" }
@@ -255,6 +258,7 @@ run "from_a_bucket" {
 }
 
 run "create_false_creates_nothing" {
+  command = plan
   variables {
     create = false
   }

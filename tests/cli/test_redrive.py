@@ -21,7 +21,7 @@ from trailbell.cli import redrive
 from trailbell.errors import AwsError
 from trailbell.ledger import alert_key
 from trailbell.model import Event
-from trailbell.notifier import Notifier
+from trailbell.redrive import Redriver
 from trailbell.settings import Settings
 from trailbell.state.dynamodb import DynamoLedger, Table
 from trailbell.testing import call
@@ -343,7 +343,7 @@ def test_interrupted(run: Run, account: Account, monkeypatch: pytest.MonkeyPatch
     """Ctrl-C gives back what was taken out of the queue."""
     account.receiver.answer([GONE])
     account.put(*(failed(key(number)) for number in range(3)))
-    real = Notifier.redrive
+    real = Redriver.redrive
     calls: list[object] = []
 
     def stop(*args: Any, **more: Any) -> Any:
@@ -352,7 +352,7 @@ def test_interrupted(run: Run, account: Account, monkeypatch: pytest.MonkeyPatch
             raise KeyboardInterrupt
         return real(*args, **more)
 
-    monkeypatch.setattr(Notifier, "redrive", stop)
+    monkeypatch.setattr(Redriver, "redrive", stop)
 
     ran = run("redrive")
 

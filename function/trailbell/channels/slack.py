@@ -89,6 +89,7 @@ def token_form(secret: SecretStr) -> SecretStr:
 class Slack(Channel):
     """A Slack incoming webhook, or a channel that a bot posts to.
 
+    One bot's token serves many channels, and what follows a message goes into its thread.
     https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
     https://docs.slack.dev/reference/methods/chat.postMessage
     """

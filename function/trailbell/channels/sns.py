@@ -45,6 +45,8 @@ def topic_form(arn: str) -> str:
 class Sns(Channel):
     """An SNS topic: e-mail for people, JSON for SQS, Lambda and HTTPS.
 
+    Subscriptions can filter by the attributes severity, rule and account. The function's role
+    needs `sns:Publish`, and rights on the key of an encrypted topic.
     https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
     """
 

@@ -35,6 +35,7 @@ Block = dict[str, Any]
 class Teams(Channel):
     """A Teams webhook made by Workflows, which takes adaptive cards only.
 
+    Its "accepted" says that the flow was started, and no more.
     https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using
     """
 

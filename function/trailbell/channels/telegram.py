@@ -6,22 +6,21 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import urllib3
 from pydantic import AfterValidator, Field, SecretStr
-from pydantic_core import from_json
 
 from trailbell.channels.base import (
     LINE_LIMIT,
     MORE,
-    Answer,
     Channel,
     Secret,
+    api_address,
     by_status,
     command_lines,
     literal,
     one_line,
     plain,
     post_json,
+    seconds,
     spans,
-    web_address,
 )
 from trailbell.errors import Verdict
 from trailbell.model import Message, Text, say
@@ -40,11 +39,6 @@ def token_form(secret: SecretStr) -> SecretStr:
     return secret
 
 
-def api_form(url: str) -> str:
-    web_address(SecretStr(f"{url.rstrip('/')}/bot"))
-    return url.rstrip("/")
-
-
 class Telegram(Channel):
     """A Telegram bot. https://core.telegram.org/bots/api#sendmessage"""
 
@@ -53,7 +47,7 @@ class Telegram(Channel):
     chat_id: int | str
     message_thread_id: int | None = None
     """The topic of a group that has topics."""
-    api_url: Annotated[str, AfterValidator(api_form)] = "https://api.telegram.org"
+    api_url: Annotated[str, AfterValidator(api_address)] = "https://api.telegram.org"
     pace: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 3
 
     help: ClassVar = '{"type": "telegram", "token": "123456:ABC...", "chat_id": -1001234567890}'
@@ -82,7 +76,7 @@ class Telegram(Channel):
     ) -> None:
         token = self.token.get_secret_value()
         answer = post_json(f"{self.api_url}/bot{token}/sendMessage", body, http, timeout)
-        said = _object(answer)
+        said = answer.said
         if answer.status == 200:
             if said.get("ok") or not answer.text:
                 return
@@ -94,7 +88,7 @@ class Telegram(Channel):
         verdict, change = by_status(answer.status), None
         if answer.status == 400:
             verdict, change = _repair(description.lower(), parameters)
-        wait = _seconds(parameters.get("retry_after"))
+        wait = seconds(parameters.get("retry_after"))
         raise answer.refusal(_told(description), verdict, retry_after=wait, change=change)
 
 
@@ -109,23 +103,10 @@ def _repair(description: str, parameters: dict[str, Any]) -> tuple[Verdict, dict
     return Verdict.PERMANENT, None
 
 
-def _seconds(value: object) -> float | None:
-    """Seconds to wait, from the answer's body; None where it names none."""
-    return float(value) if isinstance(value, int | float) and 0 <= value < 1e6 else None
-
-
 def _told(description: str) -> str:
     """What of an error's description may be repeated: plain words. A proxy may quote the URL."""
     words = description[:200].split()
     return " ".join(word if PLAIN_WORD.fullmatch(word) else MORE for word in words)[:100]
-
-
-def _object(answer: Answer) -> dict[str, Any]:
-    try:
-        said = from_json(answer.text)
-    except ValueError:
-        return {}
-    return said if isinstance(said, dict) else {}
 
 
 Parts = list[tuple[Text, str]]

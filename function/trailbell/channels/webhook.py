@@ -36,7 +36,13 @@ def filled(secret: SecretStr) -> SecretStr:
 
 
 class Webhook(Channel):
-    """Any server that takes a POST of JSON: see docs/webhook.schema.json."""
+    """Any server that takes a POST of JSON; docs/webhook.schema.json describes what it gets.
+
+    With a secret, the header `X-Trailbell-Signature` is `v1=` and the HMAC-SHA256, in hex, of the
+    header `X-Trailbell-Timestamp` (seconds since 1970), a dot and the body as it came. Compare it
+    in constant time, and refuse timestamps that are minutes old. `Idempotency-Key` is the same
+    whenever the same message is tried again.
+    """
 
     type: Literal["webhook"] = "webhook"
     url: Annotated[Secret, AfterValidator(web_address)]

@@ -26,6 +26,7 @@ from trailbell.cli.common import (
 from trailbell.errors import ConfigError
 from trailbell.examples import NO_EXAMPLES, wrong
 from trailbell.model import Message, say
+from trailbell.notifier import Notifier
 from trailbell.rules.base import Rule
 from trailbell.secrets import Secrets
 from trailbell.settings import DOCUMENT, Mute, Settings
@@ -170,7 +171,7 @@ def _post(settings: Settings, say_line: partial[None]) -> bool:
     except (OSError, KeyError):  # a user id without a name
         by = socket.gethostname()
     title = say("Test from trailbell: nothing happened. Asked for by {}", by)
-    report = app.wired(settings).tell(Message(None, title))
+    report = app.wired(settings, Notifier).tell(Message(None, title))
     for channel in settings.CHANNELS:
         problem = report.problems.get(channel.name)
         text = f"channel {channel.name}: {problem or 'took the test message'}"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from trailbell import app
 from trailbell.errors import ConfigError
@@ -60,6 +63,24 @@ def stdout() -> Console:
 
 def stderr() -> Console:
     return Console(stderr=True, highlight=False)
+
+
+def progress_bar(task: str, total: float | None) -> Any:
+    """A bar on a terminal, and nothing elsewhere; what is printed meanwhile stands above it."""
+    console = stderr()
+    if not console.is_terminal:
+        return nullcontext()
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        redirect_stdout=sys.stdout.isatty(),
+    )
+    bar.add_task(task, total=total)
+    return bar
 
 
 def counted(number: int, noun: str) -> str:

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 from trailbell import payload
-from trailbell.cli.common import stderr
+from trailbell.cli.common import progress_bar
 from trailbell.errors import PayloadError
 from trailbell.model import Event
 
@@ -27,22 +27,9 @@ WHOLE = 256 << 20  # bytes of a document that is not one record a line
 
 
 def progress(task: str, files: tuple[str, ...]) -> Any:
-    """A bar on a terminal; what is printed meanwhile stands above it."""
-    console = stderr()
-    if not console.is_terminal:
-        return nullcontext()
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        redirect_stdout=sys.stdout.isatty(),
-    )
+    """A bar for what is read of the files."""
     sizes = [Path(name).stat().st_size for name in files if Path(name).is_file()]
-    bar.add_task(task, total=sum(sizes) if len(sizes) == len(files) else None)
-    return bar
+    return progress_bar(task, sum(sizes) if len(sizes) == len(files) else None)
 
 
 def batches(

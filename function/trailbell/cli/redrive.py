@@ -5,11 +5,9 @@ import gzip
 import json
 import os
 import re
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
 from datetime import date, datetime, timedelta
 from datetime import time as clock
 from pathlib import Path
@@ -17,7 +15,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from trailbell import app, aws, doors
 from trailbell.channels.base import plain
@@ -27,12 +24,13 @@ from trailbell.cli.common import (
     counted,
     format_option,
     print_json,
+    progress_bar,
     settings_from,
     stderr,
 )
 from trailbell.deliver import BURST
 from trailbell.errors import AwsError, ConfigError
-from trailbell.notifier import Notifier, Redone, Rehearsed
+from trailbell.redrive import Redone, Redriver, Rehearsed
 from trailbell.secrets import Secrets
 from trailbell.settings import Settings
 from trailbell.state.base import LASTS
@@ -123,9 +121,10 @@ def _moment(text: str, now: datetime, option: str) -> datetime:
         ) from None
 
 
-def _notifier(settings: Settings, dry_run: bool) -> Notifier:
+def _notifier(settings: Settings, dry_run: bool) -> Redriver:
     # The table would note what rules remember of the events that come by.
-    return app.wired(settings, state=MemoryState() if dry_run and settings.LEDGER_TABLE else None)
+    state = MemoryState() if dry_run and settings.LEDGER_TABLE else None
+    return app.wired(settings, Redriver, state=state)
 
 
 class _Pace:
@@ -227,7 +226,7 @@ def _from_queue(queue: _Queue, settings: Settings, dry_run: bool, form: str) -> 
     counts = Counter[str]()
     down = ""
     try:
-        with _bar(waiting) as bar:
+        with progress_bar("redrive", waiting) as bar:
             for name, body in queue.messages():
                 record = {"eventSource": "aws:sqs", "messageId": name, "body": body}
                 (item,) = doors.split({"Records": [record]})
@@ -301,7 +300,7 @@ def _from_logs(
     reached, last = round(start.timestamp() * 1000), round(end.timestamp() * 1000)
     problem = "interrupted"
     try:
-        with _bar(last - reached) as bar:
+        with progress_bar("redrive", last - reached) as bar:
             for events in _pages(client, log_group, reached, last):
                 reached = events[0]["timestamp"]
                 page = _payload(log_group, events)
@@ -403,21 +402,3 @@ def _line(one: Rehearsed) -> str:
 
 def _note(text: str) -> None:
     stderr().print(text, soft_wrap=True, markup=False)
-
-
-def _bar(total: int) -> Any:
-    """A bar on a terminal; what is printed meanwhile stands above it."""
-    console = stderr()
-    if not console.is_terminal:
-        return nullcontext()
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        redirect_stdout=sys.stdout.isatty(),
-    )
-    bar.add_task("redrive", total=total)
-    return bar

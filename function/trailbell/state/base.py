@@ -109,7 +109,8 @@ class Ledger(ABC):
         :param run: the key of the alert that opens it.
         :param about: what its last message needs to know, as JSON can hold it.
         :param seconds: how long it takes alerts in.
-        :returns: the run that is open now: this one, or the other.
+        :returns: the run that is open now: this one, the other, or "" where this one was closed
+            before.
         """
 
     @abstractmethod

@@ -23,6 +23,7 @@ from trailbell.state.memory import MemoryState
 READ_AT_ONCE, WRITE_AT_ONCE = 100, 25
 ENTRIES = 500  # of a subject; each write costs a unit per kilobyte of what is there already
 QUESTIONS = 300  # of an invocation, some milliseconds each; a storm of 6,000 must not wait for them
+SHARE = 0.25  # of an invocation's time, at most
 OTHER = "another event"
 LATE = timedelta(days=2)  # how much longer than its window an entry is kept: retries come late
 REFUSED = "ConditionalCheckFailedException"
@@ -151,16 +152,19 @@ class DynamoLedger(Ledger):
 
     def open_run(self, kind: str, run: str, about: Mapping[str, Any], seconds: float) -> str:
         # What it is about comes first: a run that others see is whole.
-        self._table.call(
+        closed = self._table.unless(
             "update_item",
             Key={"pk": {"S": f"run:{kind}:{run}"}},
             UpdateExpression="SET about = if_not_exists(about, :about), #ttl = :ttl",
+            ConditionExpression="attribute_not_exists(closed)",
             ExpressionAttributeNames={"#ttl": "ttl"},
             ExpressionAttributeValues={
                 ":about": {"S": json.dumps(about)},
                 ":ttl": self._table.expiry(LASTS),
             },
         )
+        if closed is not None:
+            return self.open_one(kind)
         now = self._table.now()
         old = self._table.unless(
             "put_item",
@@ -235,11 +239,11 @@ class DynamoState(State):
         self._enough = 0.0
 
     def begin(self, time_left: Callable[[], float]) -> None:
-        """An invocation begins: the table may be up again, and has half of the time at most."""
+        """An invocation begins: the table may be up again, and has a share of its time."""
         if not self.down:
             self._memory = MemoryState()
         self._told.clear()
-        self._time_left, self._enough = time_left, time_left() / 2
+        self._time_left, self._enough = time_left, time_left() * (1 - SHARE)
         self.down, self.errors = "", 0
 
     def add(
@@ -264,7 +268,7 @@ class DynamoState(State):
         """The answer to a question; None where the table is not to be asked."""
         if question not in self._told and not self.down and len(self._told) < QUESTIONS:
             if self._time_left() < self._enough:
-                self.down = "too slow: half of the time is over"
+                self.down = "too slow: a quarter of the time is over"
             try:
                 self._told[question] = None if self.down else ask()
             except LedgerDown as error:

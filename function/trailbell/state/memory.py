@@ -82,11 +82,13 @@ class MemoryLedger(Ledger):
         return dict(self._items.get(key, {}).get("receipt", {}))
 
     def open_run(self, kind: str, run: str, about: Mapping[str, Any], seconds: float) -> str:
-        if other := self.open_one(kind):
-            return other
         self._items.setdefault(
             f"run:{kind}:{run}", {"about": dict(about), "members": set(), "closed": False}
         )
+        if other := self.open_one(kind):
+            return other
+        if self._items[f"run:{kind}:{run}"]["closed"]:
+            return ""
         self._items[f"run:{kind}"] = {"run": run, "until": self._now() + seconds}
         return run
 

@@ -20,10 +20,15 @@ ROOT = Path(__file__).resolve().parents[2]
 MADE_BY_TERRAFORM = shutil.ignore_patterns(".terraform*", "*.tfstate*", "tests")
 
 
+class NotInstalled(Exception):
+    """Something that the offline provider is made of is not at hand."""
+
+
 def mirror(standin: Path) -> Path:
     """The folder with the offline provider, installed once for all processes and runs.
 
     :param standin: the folder with its install.sh.
+    :raises NotInstalled: says what it lacks: Terraform, npm, or a network the first time.
     """
     place = os.environ.get("TERRAFORM_STANDIN_DIR")
     folder = Path(place or Path(tempfile.gettempdir(), f"terraform-standin-{os.getuid()}"))
@@ -37,7 +42,8 @@ def mirror(standin: Path) -> Path:
             timeout=600,
             check=False,
         )
-    assert done.returncode == 0, done.stdout + done.stderr
+    if done.returncode != 0:
+        raise NotInstalled(f"Terraform's offline provider: {(done.stdout + done.stderr).strip()}")
     return folder
 
 

@@ -21,7 +21,7 @@ import pytest
 from cloud import aws as local
 from cloud.aws import Aws, matches
 from cloud.guard import ACCOUNT, REGION, arn
-from cloud.terraform import Workspace, copy_module, mirror
+from cloud.terraform import NotInstalled, Workspace, copy_module, mirror
 from conftest import REQUIRED
 from fakes import CHAT, TOKEN, Answer, Receiver, receiving
 from trailbell.testing import call
@@ -56,10 +56,11 @@ READ = call("iam:ListUsers", by="bob").raw
 @pytest.fixture(scope="session")
 def provider(shared: Path) -> Path:
     """The mirror with the offline provider."""
-    if shutil.which("terraform") is None:
-        word = "needs terraform on the PATH: https://developer.hashicorp.com/terraform/install"
-        (pytest.fail if os.environ.get(REQUIRED) == "1" else pytest.skip)(word)
-    return mirror(shared / "terraform")
+    try:
+        return mirror(shared / "terraform")
+    except NotInstalled as error:
+        required = os.environ.get(REQUIRED) == "1"
+        (pytest.fail if required else pytest.skip)(str(error))
 
 
 @pytest.fixture

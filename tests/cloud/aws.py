@@ -191,7 +191,7 @@ class Aws:
         tries = 1 + config["MaximumRetryAttempts"]
         for number in range(tries):
             self.clock += WAITS[number - 1] if number else 0
-            done = self._run(function, event)
+            done = self.run(function, event)
             if done.error is None:
                 return
         record = {
@@ -219,7 +219,8 @@ class Aws:
         except ClientError as error:
             self.undelivered.append(f"{target}: {error}")
 
-    def _run(self, function: str, event: dict[str, Any]) -> Invocation:
+    def run(self, function: str, event: dict[str, Any]) -> Invocation:
+        """One try, in a process of its own: each is a cold start."""
         config = self.client("lambda").get_function_configuration(FunctionName=function)
         name, request = config["FunctionName"], str(uuid4())
         group = f"/aws/lambda/{name}"
@@ -324,7 +325,7 @@ class Aws:
             messages = answer.get("Messages", [])
             if not messages:
                 return False
-            done = self._run(function, {"Records": [_sqs_record(one, mapping) for one in messages]})
+            done = self.run(function, {"Records": [_sqs_record(one, mapping) for one in messages]})
             for message in messages:
                 if message["MessageId"] not in _failed(done, messages, mapping):
                     consumer.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])

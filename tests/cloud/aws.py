@@ -15,13 +15,13 @@ import gzip
 import importlib.util
 import io
 import json
-import os
 import subprocess
 import threading
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -37,11 +37,13 @@ from moto.sns import models as sns
 from moto.sqs import models as sqs
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from cloud import bootstrap
+from cloud.bootstrap import END
 from cloud.guard import ACCOUNT, OWNER, REGION, Guard, arn
 from cloud.iam import Ask, allowed
 from trailbell.pattern import Pattern
 
-BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
+BOOTSTRAP = Path(bootstrap.__file__)
 LIBRARIES = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
 """What the runtime brings along; all of it plain Python, for any version."""
 MOTO = (
@@ -98,6 +100,7 @@ class Aws:
     undelivered: list[str] = field(default_factory=list)
     """What a service could not hand on: AWS counts it in a metric, and it is gone."""
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
+    _processes: dict[tuple[Path, str], subprocess.Popen[str]] = field(default_factory=dict)
 
     def client(self, service: str, key: str = OWNER) -> Any:
         """A client of the local AWS, as the account's owner unless another's key is given."""
@@ -220,21 +223,16 @@ class Aws:
             self.undelivered.append(f"{target}: {error}")
 
     def run(self, function: str, event: dict[str, Any]) -> Invocation:
-        """One try, in a process of its own: each is a cold start."""
+        """One try; each is a cold start."""
         config = self.client("lambda").get_function_configuration(FunctionName=function)
         name, request = config["FunctionName"], str(uuid4())
         group = f"/aws/lambda/{name}"
         call = {
             "event": event,
-            "handler": config["Handler"],
             "request": request,
             "seconds": config["Timeout"],
             "clock": self.clock,
-        }
-        done = subprocess.run(
-            [self.python, "-P", "-S", BOOTSTRAP, self._task(name), self._libraries()],
-            input=json.dumps(call),
-            env={
+            "environ": {
                 **config.get("Environment", {}).get("Variables", {}),
                 "AWS_ACCESS_KEY_ID": self._key(config["Role"]),
                 "AWS_SECRET_ACCESS_KEY": "testing",
@@ -244,24 +242,38 @@ class Aws:
                 "AWS_ENDPOINT_URL": self.endpoint,
                 "AWS_LAMBDA_FUNCTION_NAME": name,
                 "AWS_LAMBDA_LOG_GROUP_NAME": group,
-                "PATH": os.environ["PATH"],
-                "PYTHONPYCACHEPREFIX": str(self.folder / "pycache"),
             },
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        *log, last = done.stdout.splitlines() or [""]
-        assert done.returncode == 0 and last.startswith("{"), done.stdout + done.stderr
+        }
+        process = self._process(self._task(name), config["Handler"])
+        assert process.stdin and process.stdout
+        process.stdin.write(f"{json.dumps(call)}\n")
+        process.stdin.flush()
+        *log, last = ["", *takewhile(lambda line: line != f"{END}\n", process.stdout)]
+        assert last.startswith("{"), "".join([*log, last])
         said = json.loads(last)
         self.clock += said["slept"]
-        made = Invocation(
-            name, event, said.get("answer"), said.get("error"), "\n".join(log) + done.stderr
-        )
+        lines = [line.rstrip("\n") for line in log if line.strip()]
+        made = Invocation(name, event, said.get("answer"), said.get("error"), "\n".join(lines))
         self.invocations.append(made)
-        self._write_log(function, group, request, [line for line in log if line])
+        self._write_log(function, group, request, lines)
         return made
+
+    def _process(self, task: Path, handler: str) -> subprocess.Popen[str]:
+        if (task, handler) not in self._processes:
+            self._processes[task, handler] = subprocess.Popen(
+                [self.python, "-P", "-S", BOOTSTRAP, task, self._libraries(), handler],
+                env={"PYTHONPYCACHEPREFIX": str(self.folder / "pycache")},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        return self._processes[task, handler]
+
+    def close(self) -> None:
+        for process in self._processes.values():
+            with process:  # closes its pipes, and waits for it
+                pass
 
     def _write_log(self, function: str, group: str, request: str, lines: Sequence[str]) -> None:
         """Lambda writes it with the function's role; what it may not write is gone."""
@@ -446,6 +458,7 @@ def running(python: str, folder: Path) -> Iterator[Aws]:
         try:
             yield aws
         finally:
+            aws.close()
             server.shutdown()
             thread.join()
             server.server_close()

@@ -1,10 +1,13 @@
-"""What a function's process runs: Lambda's side of one invocation.
+"""What a function's process runs: Lambda's side of its invocations.
 
-    python -P -S bootstrap.py TASK LIBRARIES < {"event", "handler", "request", "seconds", "clock"}
+    python -P -S bootstrap.py TASK LIBRARIES HANDLER
 
 As in Lambda, the zip comes first on the path and boto3 behind it, nothing else of the machine; the
-root logger writes as Lambda's. The answer is the last line of standard output. Time is the
-stand-in's: it begins `clock` seconds after the machine's, and a sleep costs none.
+root logger writes as Lambda's. Each line of standard input is a call: event, environ, request,
+seconds, and clock. Each is a cold start: it runs in a fork of this process, which has done nothing
+but import, as with Lambda's SnapStart. On standard output come the function's log, a line with its
+answer, and END. Time is the stand-in's: it begins `clock` seconds after the machine's, and a sleep
+costs none.
 """
 
 from __future__ import annotations
@@ -12,18 +15,22 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sys
 import time
-from datetime import UTC, datetime
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
+
+END = "-- end --"
+TOO_LONG = 60  # seconds of the machine's
 
 
 class Clock:
     """The machine's, put forward."""
 
-    def __init__(self, ahead: float) -> None:
-        self.ahead = ahead
+    def __init__(self) -> None:
+        self.ahead = 0.0
         self.real, self.monotonic = time.time, time.monotonic
 
     def sleep(self, seconds: float) -> None:
@@ -58,23 +65,41 @@ class LambdaLoggerHandler(logging.StreamHandler):  # type: ignore[type-arg]
         self.setFormatter(logging.Formatter(line))
 
 
+def say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201
+
+
+def answer(function: Callable[..., Any], call: dict[str, Any], clock: Clock) -> None:
+    """One invocation."""
+    signal.alarm(TOO_LONG)
+    clock.ahead = call["clock"]
+    os.environ.clear()
+    os.environ.update(call["environ"])
+    logging.getLogger().addHandler(LambdaLoggerHandler(call["request"]))
+    try:
+        said = {"answer": function(call["event"], Context(call["request"], call["seconds"]))}
+    except Exception as error:
+        said = {"error": {"errorType": type(error).__name__, "errorMessage": str(error)}}
+        say(f"[ERROR] {type(error).__name__}: {error}")
+    say(json.dumps({**said, "slept": clock.ahead - call["clock"]}))
+
+
 def main() -> None:
-    task, libraries = sys.argv[1:]
-    call: dict[str, Any] = json.load(sys.stdin)
-    clock = Clock(call["clock"])
+    task, libraries, handler = sys.argv[1:]
+    clock = Clock()
     clock.start()
     sys.path[:0] = [task]
     sys.path.append(libraries)
-    logging.getLogger().addHandler(LambdaLoggerHandler(call["request"]))
-    module, _, name = call["handler"].rpartition(".")
-    try:
-        handler = getattr(import_module(module), name)
-        answer = {"answer": handler(call["event"], Context(call["request"], call["seconds"]))}
-    except Exception as error:
-        answer = {"error": {"errorType": type(error).__name__, "errorMessage": str(error)}}
-        stamp = datetime.now(UTC).isoformat()
-        print(f"[ERROR]\t{stamp}\t{type(error).__name__}: {error}")  # noqa: T201
-    print(json.dumps({**answer, "slept": clock.ahead - call["clock"]}))  # noqa: T201
+    import_module("boto3")
+    module, _, name = handler.rpartition(".")
+    function = getattr(import_module(module), name)
+    for line in sys.stdin:
+        if os.fork() == 0:
+            answer(function, json.loads(line), clock)
+            os._exit(0)
+        os.wait()
+        say(END)
 
 
-main()
+if __name__ == "__main__":
+    main()

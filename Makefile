@@ -4,8 +4,11 @@
 PY = .venv/bin/python
 CLI = .venv/.cli
 DEV = .venv/.dev
+# Your own root module, which calls infra/: make deploy DIR=../my-account
+DIR = infra/examples/simple
+TERRAFORM = terraform -chdir=$(DIR)
 
-.PHONY: help demo setup test test-all lint zip docs bench release clean
+.PHONY: help demo setup test test-all lint zip deploy destroy logs docs bench release clean
 
 help:  ## list these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +31,17 @@ lint: $(DEV)  ## ruff and mypy
 
 zip: $(CLI)  ## function.zip for Lambda (what it can do: bash zip_function.sh --help)
 	bash zip_function.sh
+
+deploy: $(CLI)  ## build the zip; Terraform shows what it would change, and asks (DIR=your/module)
+	bash zip_function.sh --bare
+	$(TERRAFORM) init -input=false
+	$(TERRAFORM) apply
+
+destroy:  ## Terraform shows what it would remove, and asks (DIR=your/module)
+	$(TERRAFORM) destroy
+
+logs:  ## follow the function's log (DIR=your/module)
+	aws logs tail --since 1h --follow "/aws/lambda/$$($(TERRAFORM) output -raw function_name)"
 
 docs: $(DEV)  ## write the generated pages of docs/ anew
 	$(PY) scripts/docs.py

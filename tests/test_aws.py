@@ -128,6 +128,24 @@ def test_answers_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     assert SECRET not in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("root", "theirs", "then"),
+    [
+        (logging.WARNING, logging.NOTSET, logging.WARNING),
+        (logging.DEBUG, logging.NOTSET, logging.INFO),
+        (logging.WARNING, logging.DEBUG, logging.INFO),
+        (logging.INFO, logging.ERROR, logging.ERROR),
+    ],
+)
+def test_says_no_more(root: int, theirs: int, then: int, caplog: pytest.LogCaptureFixture) -> None:
+    """A client makes botocore no more talkative than it was."""
+    caplog.set_level(root)
+    caplog.set_level(theirs, "botocore")
+    aws.client("ssm")
+
+    assert logging.getLogger("botocore").getEffectiveLevel() == then
+
+
 def test_read_object() -> None:
     """An object is read whole; a larger one than is allowed not at all."""
     s3 = boto3.client("s3")

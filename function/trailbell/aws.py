@@ -28,8 +28,10 @@ def client(service: str, *, tries: int = 1, region: str | None = None, read: flo
         from botocore.exceptions import BotoCoreError
     except ImportError:
         raise ConfigError("this needs boto3: `make setup`, or pip install boto3") from None
-    # botocore logs whole requests and answers at DEBUG, and the answer may be a secret.
-    logging.getLogger("botocore").setLevel(logging.INFO)
+    # botocore logs whole requests and answers at DEBUG, and the answer may be a secret. Nor is it
+    # to say more than it would: at INFO it tells in each cold start where its credentials are.
+    theirs = logging.getLogger("botocore")
+    theirs.setLevel(max(logging.INFO, theirs.getEffectiveLevel()))
     retries = {"total_max_attempts": tries, "mode": "standard"}
     config = Config(connect_timeout=CONNECT, read_timeout=read, retries=retries)
     try:

@@ -32,7 +32,7 @@ def said(*arguments: str) -> str:
         (
             "deploy",
             [
-                "bash zip_function.sh",
+                "bash zip_function.sh --bare",
                 "terraform -chdir={} init -input=false",
                 "terraform -chdir={} apply",
             ],

@@ -244,19 +244,19 @@ FAULTS = [
         "examples/simple/main.tf",
         "ssm:${var.slack_parameter}",
         f"secretsmanager:{STRANGER}",
-        f"secretsmanager:{STRANGER} could not be read: ResourceNotFoundException",
+        f"secretsmanager:{STRANGER} could not be read: get_secret_value: ResourceNotFoundException",
     ),
     Fault(
         "iam.tf",
         "concat(local.config_parameter_arns, local.parameter_arns)",
         "local.config_parameter_arns",
-        f"ssm:{SECRET} could not be read: AccessDenied",
+        f"ssm:{SECRET} could not be read: get_parameter: AccessDenied",
     ),
     Fault(
         "iam.tf",
         '["ssm:GetParameter"]',
         '["ssm:GetParameters"]',
-        "ssm:/trailbell/config could not be read: AccessDenied",
+        "ssm:/trailbell/config could not be read: get_parameter: AccessDenied",
     ),
 ]
 

@@ -65,6 +65,15 @@ def test_a_wrong_setting(run: Run, settings: str, words: str) -> None:
         ("MUTES = [{'rule': 'root-*', 'reason': 'x', 'until': '2020-01-01'}]", "over since"),
         ("MUTES = [{'rule': 'root-*', 'reason': 'x'}]", "without an end"),
         (f"CHANNELS = '{PLACEHOLDER}XXXX'", "still has the URL of the example"),
+        (
+            f"CHANNELS = ['{PLACEHOLDER}', '{PLACEHOLDER}']; LEDGER_TABLE = 'trailbell'",
+            "have no name of their own",
+        ),
+        (
+            f"CHANNELS = '{PLACEHOLDER}'; RETRY_QUEUE_URL = "
+            "'https://sqs.eu-west-1.amazonaws.com/111122223333/q'",
+            "RETRY_QUEUE_URL without LEDGER_TABLE",
+        ),
     ],
 )
 def test_a_note(run: Run, settings: str, words: str) -> None:
@@ -111,3 +120,16 @@ def test_post_looks_secrets_up(
 
     assert run("check", "--post").code == 0
     assert len(receiver.taken) == 1
+
+
+def test_a_bot_needs_no_note(run: Run) -> None:
+    """A channel that a bot posts to has no host to wonder about."""
+    Path("configs.py").write_text(
+        "CHANNELS = [{'type': 'slack', 'token': 'xoxb-1-2-abc', 'channel': 'C1'}]"
+    )
+
+    notes = [
+        text for level, text in levels(run("check", "--format", "json").out) if level == "note"
+    ]
+
+    assert not [note for note in notes if "channel" in note]

@@ -139,6 +139,11 @@ def _notes(settings: Settings, chosen: Mapping[Rule, bool]) -> Iterator[str]:
             f"{counted(len(beyond), 'rule')} that look beyond one event are off for want of a"
             f" table (LEDGER_TABLE): {', '.join(beyond)}"
         )
+    if settings.LEDGER_TABLE and any(channel.name.endswith("-2") for channel in settings.CHANNELS):
+        yield (
+            "several channels of a type have no name of their own: the ledger knows them by their"
+            " order, so name them before you change it"
+        )
     if settings.RETRY_QUEUE_URL and not settings.LEDGER_TABLE:
         yield "RETRY_QUEUE_URL without LEDGER_TABLE: repeats are posted again, and nothing is held"
     for custom in settings.CUSTOM_RULES:

@@ -23,7 +23,7 @@ module "trailbell" {
       },
       {
         type         = "slack"
-        name         = "everything-else"
+        name         = "everything" # of production too: an account that is new tomorrow is heard as well
         url          = "ssm:${var.default_parameter}"
         min_severity = "medium"
       },

@@ -21,6 +21,7 @@ COMMANDS = {  # in the order of a first hour
     "check": "look over the settings; --post sends a test message",
     "rules": "the rules, and which of them run",
     "replay": "what the rules say of recorded events",
+    "audit": "how things stand: users, keys, MFA, root, in one account or all",
     "redrive": "post what failed for good, or never reached the function",
 }
 

@@ -105,7 +105,8 @@ class Cloud:
     calls: Counter[str] = field(default_factory=Counter)
     key_ids: dict[tuple[str, int], str] = field(default_factory=dict)
     """A user's name and the place of a key -> its id."""
-    reports: bool = True
+    unfinished: int = 0
+    """How often AWS says that it has begun with the credential report."""
     stale: dict[str, P] = field(default_factory=dict)
     """Users as they were when the credential report was made."""
     unreported: set[str] = field(default_factory=set)
@@ -167,6 +168,10 @@ class Cloud:
             if self.throttled[operation, name] > 0:
                 self.throttled[operation, name] -= 1
                 return _refused(request, service, 400, "Throttling")
+        if operation == "GenerateCredentialReport":
+            self.unfinished -= 1
+            state = "COMPLETE" if self.unfinished < 0 else "STARTED"
+            return _xml(request, operation, f"<State>{state}</State>")
         if operation == "GetCredentialReport":
             return self._report_answer(request, account)
         if operation == "GetAccountSummary":

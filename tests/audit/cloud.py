@@ -105,6 +105,7 @@ class Cloud:
     calls: Counter[str] = field(default_factory=Counter)
     key_ids: dict[tuple[str, int], str] = field(default_factory=dict)
     """A user's name and the place of a key -> its id."""
+    organization: bool = True
     unfinished: int = 0
     """How often AWS says that it has begun with the credential report."""
     stale: dict[str, P] = field(default_factory=dict)
@@ -168,6 +169,8 @@ class Cloud:
             if self.throttled[operation, name] > 0:
                 self.throttled[operation, name] -= 1
                 return _refused(request, service, 400, "Throttling")
+        if operation == "ListAccounts" and not self.organization:
+            return _refused(request, service, 400, "AWSOrganizationsNotInUse")
         if operation == "GenerateCredentialReport":
             self.unfinished -= 1
             state = "COMPLETE" if self.unfinished < 0 else "STARTED"

@@ -329,6 +329,23 @@ def test_denied_in_the_middle(tmp_path: Path) -> None:
     assert "list_users: AccessDenied: the users after the last one are missing" in ran.err
 
 
+def test_without_a_role(tmp_path: Path) -> None:
+    """It is the caller's own account; the organization's others are told to be left out."""
+    with organization(4) as (cloud, ids):
+        for one in ids:
+            cloud.account(one, P(f"user-{one}", 3))
+        ran = audit("inventory", "--output", str(tmp_path))
+    coverage = table(tmp_path, "coverage_*.csv")
+
+    assert ran.code == 0
+    assert [row["account_id"] for row in table(tmp_path, "iam_audit_report_*.csv")] == [OWN]
+    assert [(row["status"], row["problem"]) for row in coverage] == [
+        *[("skipped", "no --role was named")] * 3,
+        ("read", ""),
+    ]
+    assert ran.err == "not looked at: 3 accounts, since no --role was named\n"
+
+
 def test_some_accounts(tmp_path: Path) -> None:
     """--accounts: those and no others, even where the organization may not be listed."""
     with organization(4) as (cloud, ids):

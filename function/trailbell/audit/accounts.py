@@ -22,6 +22,7 @@ HOMES = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-
 https://docs.aws.amazon.com/general/latest/gr/iam-service.html
 """
 ACTIVE = "ACTIVE"
+NO_ROLE = "no --role was named"
 ROLE = re.compile(r"(?:[\x21-\x7e]{1,510}/)?[\w+=,.@-]{1,64}", re.ASCII)
 
 T = TypeVar("T")
@@ -129,7 +130,7 @@ class Access:
     ) -> list[Account]:
         """The accounts to look at, by their ids; of the organization's those that are active.
 
-        Without a role it is the caller's own.
+        Without a role it is the caller's own; the others are named as skipped.
 
         :param only: ids; others are left out, and asked for even where the organization is silent.
         :param names: id -> name, for accounts whose name nobody tells.
@@ -138,20 +139,24 @@ class Access:
         """
         names = names or {}
         own = self.caller.account
-        if not self.role:
-            if strangers := [one for one in only if one != own]:
-                raise ConfigError(
-                    f"--accounts {strangers[0]} is not the caller's own ({own}): --role is missing"
-                )
-            return [Account(own, names.get(own) or self._alias() or own)]
+        if not self.role and (strangers := [one for one in only if one != own]):
+            raise ConfigError(
+                f"--accounts {strangers[0]} is not the caller's own ({own}): --role is missing"
+            )
+        found: dict[str, Account] = {}
         try:
             found = self._organization()
         except AwsError as error:
-            if error.code == "AWSOrganizationsNotInUseException" and not only:
-                return [Account(own, names.get(own) or self._alias() or own)]
-            if not only:
+            alone = not self.role or error.code == "AWSOrganizationsNotInUseException"
+            if not only and not alone:
                 raise
-            found = {}
+        if own not in found and (not self.role or not found):
+            found[own] = Account(own, names.get(own) or self._alias() or own)
+        if not self.role:
+            found = {
+                one.id: one if one.id == own else one._replace(skipped=one.skipped or NO_ROLE)
+                for one in found.values()
+            }
         if not only:
             return sorted(found.values())
         chosen = [found.get(one) or Account(one, names.get(one, one)) for one in {*only}]

@@ -174,16 +174,21 @@ def _percent(part: int, whole: int) -> float:
     return 100 * part / whole if whole else 0.0
 
 
+def several(parts: Iterable[Part]) -> bool:
+    """Whether the files have to say which account a user is of."""
+    return sum(not part.coverage.account.skipped for part in parts) > 1
+
+
 def write(folder: Folder, parts: Sequence[Part], summary: Summary) -> list[str]:
     """The files, and the names of the two that hold the findings."""
     when = f"{summary.began.astimezone(UTC):%Y-%m-%dT%H-%M-%S}"
-    several = len(parts) > 1
+    more = several(parts)
     names = [f"iam_audit_{when}.csv", f"iam_audit_{when}.json"]
     folder.csv(
         names[0],
-        (*COLUMNS, *MORE) if several else COLUMNS,
+        (*COLUMNS, *MORE) if more else COLUMNS,
         (
-            (*row.cells(), *part.coverage.account[:2]) if several else row.cells()
+            (*row.cells(), *part.coverage.account[:2]) if more else row.cells()
             for part in parts
             for row in part.rows
         ),
@@ -194,11 +199,13 @@ def write(folder: Folder, parts: Sequence[Part], summary: Summary) -> list[str]:
         if part.report
     }
     metadata = summary.described() | {
-        "accounts": [part.coverage.account.id for part in parts],
+        "accounts": [
+            part.coverage.account.id for part in parts if not part.coverage.account.skipped
+        ],
         "credential_reports": reports,
     }
     findings = [
-        row.described() | (dict(zip(MORE, part.coverage.account, strict=False)) if several else {})
+        row.described() | (dict(zip(MORE, part.coverage.account, strict=False)) if more else {})
         for part in parts
         for row in part.rows
     ]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -210,7 +211,9 @@ def inventory_(run: Run, since: str | None, days: int | None, labels: str) -> No
                 | {"users": coverage.users, "keys": part.keys, "events": part.events}
                 | {"problems": [{"user": user, "problem": why} for user, why in coverage.problems]}
             )
-        elif one.skipped or not coverage.whole:
+        elif one.skipped:
+            return
+        elif not coverage.whole:
             click.echo(f"Account {_named(one)}: {coverage.status}")
         else:
             click.echo(
@@ -283,8 +286,10 @@ def mfa_(run: Run, fresh: bool) -> None:
     names = mfa.write(run.folder, parts, summary)
     run.seal(coverage, ended)
     _if_nothing(coverage)
-    several = len(parts) > 1
+    several = mfa.several(parts)
     for part in parts:
+        if part.coverage.account.skipped:
+            continue
         if several and run.text:
             click.echo(f"Account {_named(part.coverage.account)}: {part.coverage.status}")
         for row in part.rows:
@@ -385,7 +390,10 @@ def _named(account: Account) -> str:
 
 
 def _unread(coverage: Sequence[Coverage]) -> bool:
-    """Say what could not be read; whether there is something."""
+    """Say what was left out and what could not be read; whether there is some of the latter."""
+    left_out = Counter(one.account.skipped for one in coverage if one.account.skipped)
+    for reason, count in left_out.items():
+        _note(f"not looked at: {counted(count, 'account')}, since {reason}")
     lines = [
         f"not read: {_named(one.account)}{f', user {clean(user)}' if user else ''}: {clean(why)}"
         for one in coverage

@@ -74,6 +74,7 @@ def render(result: Result) -> str:
             old_keys=sum(finding.check.id == "access-key-old" for finding in findings),
             ages=_ages(parts),
             coverage=_coverage(parts),
+            rest=max(sum(part.console_mfa < part.console for part in parts) - BARS, 0),
             percent=percent,
             version=__version__,
             script=Markup(script),  # noqa: S704 - ours, from the file beside this one

@@ -171,6 +171,18 @@ def test_json(one: Cloud) -> None:
     assert [*lines[1]] == ["folder", "files"]
 
 
+@pytest.mark.parametrize("command", AUDITS)
+def test_bar(command: str, one: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal a bar shows how far it is, on stderr; stdout has what it has without."""
+    plain = [*map(json.loads, audit(command, "--format", "json").out.splitlines())]
+    monkeypatch.setenv("FORCE_COLOR", "1")  # which rich takes for a terminal
+    ran = audit(command, "--format", "json")
+    with_bar = [*map(json.loads, ran.out.splitlines())]
+
+    assert f"{command} " in ran.err and "users" in ran.err
+    assert [[*line] for line in with_bar] == [[*line] for line in plain]
+
+
 @pytest.mark.parametrize(
     ("command", "said"),
     [

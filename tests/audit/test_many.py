@@ -73,7 +73,7 @@ class Iam:
     def _user(self, number: int) -> dict[str, Any]:
         name = f"user-{number:06}"
         return {"UserName": name, "Arn": f"arn:aws:iam::{ACCOUNT.id}:user/{name}",
-                "CreateDate": NOW - timedelta(days=50)}  # fmt: skip
+                "CreateDate": NOW - timedelta(days=5)}  # fmt: skip
 
     def get_login_profile(self, UserName: str) -> dict[str, Any]:
         self._count("get_login_profile")

@@ -163,11 +163,13 @@ def test_stale_report(tmp_path: Path) -> None:
         device = [virtual(OWN, "x")]
         cloud.account(OWN, P("mended", 3, (), device), P("newcomer", 3), P("left", 3))
         cloud.stale["mended"] = P("mended", 3)
+        cloud.account(OWN, P("reborn", 3, made=0.1))
+        cloud.stale["reborn"] = P("reborn", 3, (), device, made=800)
         cloud.unreported.add("newcomer")
         iam_backends[OWN]["aws"].users.pop("left")
         audit("mfa", "--output", str(tmp_path))
 
-    assert statuses(tmp_path) == {"mended": "PASS", "newcomer": "FAIL"}
+    assert statuses(tmp_path) == {"mended": "PASS", "newcomer": "FAIL", "reborn": "FAIL"}
 
 
 def test_list_denied(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -285,8 +285,9 @@ def cheaply(
 
     def ask(one: dict[str, Any]) -> User | None:
         known = found.users.get(one["UserName"]) if found and not fresh else None
-        # Somebody may have been deleted and made again under the same name.
-        if known and known.arn == one["Arn"] and enough(known, keys) and not accused(known):
+        if known and not _same(known, one):
+            known = None
+        if known and enough(known, keys) and not accused(known):
             return known
         if stopped():
             return None
@@ -308,6 +309,14 @@ def cheaply(
                 coverage.problems.append(("", f"{error}: the users after the last one are missing"))
 
     return found, users()
+
+
+def _same(known: User, one: dict[str, Any]) -> bool:
+    """Whether a user was not deleted and made again under the same name since the report."""
+    made = one.get("CreateDate")
+    if made is None or known.created is None:
+        return False
+    return bool(abs(made - known.created) < timedelta(seconds=2))
 
 
 def _only_reported(found: Report, coverage: Coverage) -> Iterator[User]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -448,7 +449,7 @@ def _bar(run: Run, name: str) -> Iterator[Callable[[], None]]:
         _Users(run.access),
         console=console,
         transient=True,
-        redirect_stdout=True,
+        redirect_stdout=sys.stdout.isatty(),
     ) as bar:
         task = bar.add_task(name, total=len(run.accounts))
         yield lambda: bar.advance(task)

@@ -28,7 +28,7 @@ from audit.cloud import (
     virtual,
 )
 from cli.conftest import Ran
-from trailbell.audit import accounts
+from trailbell.audit import accounts, inventory
 
 # As the files of the seed begin, byte by byte.
 KEYS_HEADER = (
@@ -327,6 +327,23 @@ def test_denied_in_the_middle(tmp_path: Path) -> None:
     assert ran.code == 1
     assert len(table(tmp_path, "iam_audit_report_*.csv")) == 7
     assert "list_users: AccessDenied: the users after the last one are missing" in ran.err
+
+
+@pytest.mark.parametrize("how", ["denied", "unforeseen"])
+def test_no_events(how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the event history cannot be read, users are there all the same, and it is told."""
+    with organization(1) as (cloud, _):
+        cloud.account(OWN, P("ana", 3))
+        cloud.denied.add(("LookupEvents", ""))
+        if how == "unforeseen":
+            monkeypatch.setattr(inventory, "events", lambda *_: [][0])
+        ran = audit("inventory", "--output", str(tmp_path))
+
+    assert ran.code == 1
+    assert [row["username"] for row in table(tmp_path, "iam_audit_report_*.csv")] == ["ana"]
+    assert the(tmp_path, "cloudtrail_events_*.csv").read_bytes() == EVENTS_HEADER
+    said = {"denied": "AccessDeniedException", "unforeseen": "unforeseen: IndexError"}[how]
+    assert ran.err == f"not read: {OWN} ({OWN}): lookup_events: {said}\n"
 
 
 def test_without_a_role(tmp_path: Path) -> None:

@@ -76,6 +76,10 @@ CASES = {  # a user, and what is found of them: check, resource, severity
     "inactive-key": (P("u", None, [K(False, 900)]), []),
     "never-used": (P("u", None, [K(made=20)], made=20),
                    [("medium", "access-key-never-used", "user/u KEY0")]),
+    "new-key": (
+        P("u", None, [K(made=6)], made=6),
+        [("low", "access-key-never-used", "user/u KEY0")],
+    ),
     "idle-key": (P("u", 3, [K(made=80), K(False)], ["GAHT00000001"]),
                  [("medium", "access-key-never-used", "user/u KEY0")]),
     "idle": (P("u", 91, (), ["GAHT00000001"]), [("medium", "user-idle", "user/u")]),

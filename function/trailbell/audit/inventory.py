@@ -189,6 +189,8 @@ def look(
             write_rows(part.event_rows, [row])  # type: ignore[arg-type]
     except AwsError as error:
         part.coverage.problems.append(("", str(error)))
+    except Exception as error:  # what nobody foresaw costs the events, not the users
+        part.coverage.problems.append(("", f"lookup_events: unforeseen: {type(error).__name__}"))
     return part
 
 

@@ -31,6 +31,7 @@ ROOT_COLUMNS = (
 AGES = (30, 90, 180, 365)
 """Days that divide the keys in the plot."""
 VERY_OLD = 365  # days; such a key is worse than one that is old
+NEW = 7  # days; that such a key was not used yet says little
 LENGTH, REMEMBERED = 14, 24
 """Characters of a password, and passwords before one may come again, as CIS wants them."""
 
@@ -123,7 +124,8 @@ def judged(user: User, limits: Limits) -> Iterator[tuple[str, str, str, Severity
             continue
         idle = limits.days(key.last_used)
         if idle is None:
-            yield "access-key-never-used", where, f"made {_ago(age)}", None
+            less = Severity.LOW if age is not None and age < NEW else None
+            yield "access-key-never-used", where, f"made {_ago(age)}", less
         elif idle > limits.idle:
             yield "access-key-idle", where, f"last used {idle} days ago", None
     if len(active) > 1:

@@ -68,7 +68,7 @@ def test_self_contained(report: Path) -> None:
 @pytest.mark.skipif(browser.find() is None, reason=browser.MISSING)
 class TestInBrowser:
     @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-    @pytest.mark.parametrize("width", [320, 390, 1280])
+    @pytest.mark.parametrize("width", [320, 390, 840, 1280])
     def test_page(self, report: Path, width: int, dark: bool) -> None:
         """No error, no request, no horizontal scroll, contrast as WCAG AA wants it."""
         with browser.browser() as window:
@@ -109,10 +109,13 @@ class TestInBrowser:
     def test_printed(self, report: Path) -> None:
         """On paper: nothing is cut off at the right, and it is dark on white."""
         with browser.browser() as window:
-            window.open(report, 1280, dark=True)
+            window.open(report, 700, dark=True)  # A4 between its margins
             window.call("Emulation.setEmulatedMedia", media="print")
             assert window.evaluate("getComputedStyle(document.body).backgroundColor") == (
                 "rgb(255, 255, 255)"
             )
-            assert window.evaluate("document.documentElement.scrollWidth") <= 1280
+            assert window.evaluate("document.documentElement.scrollWidth") <= 700
+            assert window.evaluate("getComputedStyle(document.querySelector('td')).display") == (
+                "table-cell"
+            )
             assert window.call("Page.printToPDF")["data"]

@@ -73,6 +73,7 @@ CASES = {  # a user, and what is found of them: check, resource, severity
     "old-key": (P("u", None, [K(made=91, used=1)]), [("medium", "access-key-old", "user/u KEY0")]),
     "very-old-key": (P("u", None, [K(made=366, used=1)]),
                      [("high", "access-key-old", "user/u KEY0")]),
+    "on-the-day": (P("u", 90, [K(made=90, used=90)], ["GAHT00000001"]), []),
     "inactive-key": (P("u", None, [K(False, 900)]), []),
     "never-used": (P("u", None, [K(made=20)], made=20),
                    [("medium", "access-key-never-used", "user/u KEY0")]),

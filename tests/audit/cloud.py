@@ -89,6 +89,7 @@ class Root:
     virtual: bool = False
     key: float | None = None
     signed_in: float | None = None
+    password: bool = True
 
 
 @dataclass
@@ -244,7 +245,11 @@ def _report_line(one: P, arn: str, *, mfa: bool, root: bool = False) -> str:
 
 
 def _summary(request: Any, root: Root) -> AWSResponse:
-    said = {"AccountMFAEnabled": root.mfa, "AccountAccessKeysPresent": root.key is not None}
+    said = {
+        "AccountMFAEnabled": root.mfa,
+        "AccountAccessKeysPresent": root.key is not None,
+        "AccountPasswordPresent": root.password,
+    }
     entries = "".join(
         f"<entry><key>{name}</key><value>{int(value)}</value></entry>"
         for name, value in said.items()

@@ -115,11 +115,25 @@ def test_user(case: str, report: bool, tmp_path: Path) -> None:
     assert {one for one in found(tmp_path) if one[1] != NOT_READ} == wanted
 
 
+@pytest.mark.parametrize("operation", ["ListAccessKeys", "GetLoginProfile"])
+def test_idle_unknown(operation: str, tmp_path: Path) -> None:
+    """Who may have signed in or used a key yesterday is not called idle."""
+    with organization(1) as (cloud, _):
+        policy()
+        cloud.account(OWN, P("u", 300, (), ["GAHT00000001"]))
+        cloud.denied |= {("GetCredentialReport", ""), (operation, "u")}
+        audit("root", "--output", str(tmp_path))
+
+    assert ("medium", "not-read", "user/u") in found(tmp_path)
+    assert "user-idle" not in {check for _, check, _ in found(tmp_path)}
+
+
 ROOTS = {
     "no-mfa": (Root(mfa=False), {("critical", "root-mfa-missing", "root")}),
     "app": (Root(virtual=True), {("low", "root-mfa-virtual", "root")}),
     "key": (Root(key=400), {("critical", "root-access-key", "root")}),
     "used": (Root(signed_in=90), {("high", "root-used", "root")}),
+    "no-credentials": (Root(mfa=False, password=False), set()),
     "long-ago": (Root(signed_in=91), set()),
 }
 

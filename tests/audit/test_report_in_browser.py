@@ -45,6 +45,7 @@ def filled(folder: Path) -> Path:
                 keys = [K(made=20 + 90 * number, used=2)] if number % 2 else []
                 cloud.account(one, P(f"user-{place}-{number}", used, keys, device))
         cloud.account(ids[2], P(LONG[:60], 3, [K(made=10)]))
+        cloud.account(ids[3], P("two", None, [K(used=1), K(used=1)]))  # low
         cloud.denied.add(("AssumeRole", f"arn:aws:iam::{ids[9]}:role/A"))
         audit("root", "--role", "A", "--output", str(folder))
     return the(folder, "iam_report_*.html")

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements" / "lambda.txt"
 PIP_NAMES = {"arm64": "aarch64", "x86_64": "x86_64"}
 CLI_PACKAGES = ("click", "jinja2", "pydantic", "rich", "urllib3")
-LEFT_OUT = {"trailbell/cli"}
+LEFT_OUT = {"trailbell/audit", "trailbell/cli"}
 NOT_SHIPPED = {".pyc", ".pyi"}
 TASK_ROOT = "/var/task"
 """Where Lambda unzips it, so that tracebacks show the paths that are there."""

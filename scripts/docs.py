@@ -213,6 +213,11 @@ def _cli_page() -> str:
         command = trailbell.get_command(context, name)
         text = _help(command, name, context)
         parts += [f"## trailbell {name}", "", "```text", text, "```", ""]
+        if isinstance(command, click.Group):
+            inner = click.Context(command, info_name=name, parent=context)
+            for sub in command.list_commands(inner):
+                text = _help(command.commands[sub], sub, inner)
+                parts += [f"### trailbell {name} {sub}", "", "```text", text, "```", ""]
     return "\n".join(parts)
 
 

@@ -6,6 +6,8 @@ import logging
 import socket
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -97,6 +99,74 @@ def test_time_outs() -> None:
     assert (config.connect_timeout, config.read_timeout) == (1, 2)
     assert config.retries["total_max_attempts"] == 1
     assert aws.client("s3", tries=3).meta.config.retries["total_max_attempts"] == 3
+
+
+def test_adaptive() -> None:
+    """Who asks thousands of times lets botocore slow all of them down."""
+    client = aws.client("iam", tries=10, read=30, mode="adaptive")
+
+    assert client.meta.config.retries == {"total_max_attempts": 10, "mode": "adaptive"}
+
+
+def test_pages() -> None:
+    """Every page comes, and one that AWS refuses is an error like any other."""
+    client = aws.client("ssm")
+    for number in range(12):
+        client.put_parameter(Name=f"/p/{number:02}", Value="x", Type="String")
+
+    found = list(aws.pages(client, "get_parameters_by_path", Path="/p"))
+
+    assert [len(page["Parameters"]) for page in found] == [10, 2]
+    with pytest.raises(AwsError, match="describe_parameters: "):
+        list(aws.pages(client, "describe_parameters", Filters=[{"Key": "Nonsense"}]))
+
+
+def test_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A profile is taken from the file; one that is not there is told by its name."""
+    file = tmp_path / "config"
+    file.write_text("[profile audit]\nregion = eu-west-1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(file))
+    monkeypatch.delenv("AWS_DEFAULT_REGION")  # it would go before the profile's
+
+    assert aws.session("audit").region_name == "eu-west-1"
+    with pytest.raises(ConfigError, match="there is no profile 'audti'"):
+        aws.session("audti")
+
+
+def test_assumed_role_is_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A role's credentials are asked for again before they run out, in an audit of hours."""
+    mine = aws.session()
+    sts = aws.client("sts", session=mine)
+    asked: list[dict[str, Any]] = []
+    life = iter((timedelta(minutes=1), timedelta(hours=1)))
+
+    def assume(**request: Any) -> dict[str, Any]:
+        asked.append(request)
+        return {
+            "Credentials": {
+                "AccessKeyId": f"ASIA{len(asked)}",
+                "SecretAccessKey": SECRET,
+                "SessionToken": "t",
+                "Expiration": datetime.now(UTC) + next(life),
+            }
+        }
+
+    monkeypatch.setattr(sts, "assume_role", assume)
+    role = aws.assumed(sts, "arn:aws:iam::111122223333:role/a", "me", like=mine, external_id="x")
+
+    assert role.get_credentials().get_frozen_credentials().access_key == "ASIA2"
+    assert (
+        asked
+        == [
+            {
+                "RoleArn": "arn:aws:iam::111122223333:role/a",
+                "RoleSessionName": "me",
+                "ExternalId": "x",
+            }
+        ]
+        * 2
+    )
+    assert role.region_name == mine.region_name
 
 
 def test_no_region(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ COMMANDS = {  # in the order of a first hour
     "rules": "the rules, and which of them run",
     "pattern": "what a subscription filter lets pass of recorded events",
     "replay": "what the rules say of recorded events",
+    "audit": "how things stand: users, keys, MFA, root, in one account or all",
     "redrive": "post what failed for good, or never reached the function",
 }
 

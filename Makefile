@@ -22,7 +22,7 @@ test: $(DEV)  ## the tests, under three minutes
 	$(PY) -m pytest -n auto -m "not slow"
 
 test-all: $(DEV)  ## the tests and the slow proofs
-	$(PY) -m pytest -n auto
+	THOROUGH=1 $(PY) -m pytest -n auto
 
 lint: $(DEV)  ## ruff and mypy
 	$(PY) -m ruff check

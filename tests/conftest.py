@@ -13,11 +13,18 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+
+def draws(most: int) -> int:
+    """How many examples to draw: `make test` is for every few minutes, `make test-all` for all."""
+    return most if "THOROUGH" in os.environ else max(10, most // 4)
+
+
 # Patterns leave few of the texts that are drawn, and a busy machine is slow: neither is a defect.
 # Where a push must not fail by the luck of the draw, the draw is the same each time.
 settings.register_profile(
     "trailbell",
     deadline=None,
+    max_examples=draws(100),
     derandomize="CI" in os.environ,
     suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
 )

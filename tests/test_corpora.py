@@ -58,6 +58,7 @@ def alerts(found: list[dict[str, Any]], size: int) -> list[tuple[str, str, str, 
     return told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("corpus", CORPORA)
 def test_the_size_of_a_payload_changes_nothing(shared: Path, corpus: str) -> None:
     """The same alerts come out, in the same order, at 1, 20 and 200 records a payload."""

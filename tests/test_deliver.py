@@ -18,6 +18,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import Field
 
+from conftest import draws
 from fakes import CHAT, Act, Answer, Clock, Context, Receiver, door, payload, receiving, refusal
 from trailbell import app, deliver
 from trailbell.channels.base import Channel
@@ -754,7 +755,7 @@ PLANS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=draws(300), deadline=None)
 @given(plans=PLANS, seconds=st.sampled_from([0.0, 3.0, 15.0, 60.0, 900.0]))
 def test_any_answers(plans: list[tuple[int, list[Any], float, float]], seconds: float) -> None:
     """Whatever channels answer, each message is posted once or left, and nobody sleeps too long."""
@@ -803,7 +804,7 @@ SERVER_ANSWERS = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=draws(60), deadline=None)
 @given(st.lists(SERVER_ANSWERS, max_size=20), st.integers(1, 10))
 @example([BUSY, OK] * 10, 10)
 def test_any_answers_of_a_server(answers: list[Answer], count: int) -> None:

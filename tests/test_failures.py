@@ -420,6 +420,7 @@ def test_f18_no_time(handler: Handler, receiver: Receiver, clock: Clock) -> None
         handler_(payload(*map(key, range(5))), Context(clock, 10))
 
 
+@pytest.mark.slow
 def test_f19_a_storm(handler: Handler, receiver: Receiver) -> None:
     """F-19: 6,000 matches are ten messages, the worst first, and nothing is uncounted."""
     users = [key(number % 50, eventID=f"e-{number}") for number in range(5_999)]

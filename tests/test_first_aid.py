@@ -168,6 +168,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("socket.getaddrinfo", refuse)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_network")
 @pytest.mark.parametrize(
     "command", [one for one in KINDS.values() if operation(one) not in NOT_IN_MOTO], ids=operation
@@ -259,6 +260,7 @@ def shape_of(command: str) -> Call:
     return parsed(command)
 
 
+@pytest.mark.slow
 @each_case
 def test_hostile_values(case: Case) -> None:
     """A value that is not what its field should hold is in no command, nor is a part of it."""
@@ -347,6 +349,7 @@ def values_of(name: str) -> st.SearchStrategy[str]:
     return st.from_regex(loose, fullmatch=True).filter(lambda value: bool(whole.fullmatch(value)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 def test_patterns_are_those_of_aws(place: str) -> None:
     """What a placeholder lets in, AWS takes there; of words that AWS lists it lets in all."""

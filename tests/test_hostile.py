@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import judges
-from conftest import SHARED, compact, envelope, logged, packed
+from conftest import SHARED, compact, draws, envelope, logged, packed
 from judges import HOSTILE
 from trailbell import app, noise
 from trailbell.bell import Bell
@@ -270,7 +270,7 @@ def test_hostile_values_as_plain_text(value: str) -> None:
         judges.telegram(TELEGRAM.render_plain(message))
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=50)
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=draws(50))
 @given(st.text(max_size=40) | st.sampled_from(HOSTILE), st.data())
 def test_any_text(value: str, data: st.DataObject) -> None:
     """Any text at all in all fields is posted as both channels take it."""
@@ -296,7 +296,7 @@ VALUES = st.recursive(
 )  # fmt: skip
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=50)
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=draws(50))
 @given(VALUES | VALUES.map(lambda value: {"message": value}), st.integers(0, 9), st.data())
 def test_nine_good_records(hostile: object, place: int, data: st.DataObject) -> None:
     """Nine good records beside anything at all are delivered, nine of nine."""

@@ -19,6 +19,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import tables
+from conftest import draws
 from ledgers import KINDS, Shared, SharedTable, aws_server
 from trailbell.deadline import TimeUp
 from trailbell.engine import RULE_ERROR, unreadable
@@ -392,14 +393,14 @@ def same_answers(acts: list[tuple[Any, ...]]) -> None:
 
 
 @given(acts=CLAIMS)
-@settings(max_examples=60)
+@settings(max_examples=draws(60))
 def test_same_claims(amazon: None, acts: list[tuple[Any, ...]]) -> None:
     """Whatever two claimants do in turn, the memory answers as the table does."""
     same_answers(acts)
 
 
 @given(acts=RUNS)
-@settings(max_examples=60)
+@settings(max_examples=draws(60))
 @example(
     acts=[
         ("note_run", 0, "a", "a", ABOUT),

@@ -800,6 +800,7 @@ def nested(depth: int, inner: object, *, key: str = "") -> object:
         pytest.param("\ud800\x00", id="lone-surrogate"),
     ],
 )
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES[:9])
 def test_never_raises_on_extremes(name: str, value: object) -> None:
     """Depth and size are anybody's choice as well, and neither costs more than a moment."""

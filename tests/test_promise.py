@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 import tables
+from conftest import draws
 from fakes import Clock, Context, door, payload, receiving
 from ledgers import QUIET
 from trailbell import app, aws, compose, notifier
@@ -412,7 +413,7 @@ def played(
     fails=failures(),
     plan=st.lists(tries, min_size=1, max_size=8),
 )
-@settings(max_examples=200)
+@settings(max_examples=draws(200))
 def test_promise(
     batches: list[list[tuple[str, str]]],
     scripts: list[list[str]],
@@ -440,7 +441,7 @@ def test_promise(
     queued=st.booleans(),
     plan=st.lists(mortal, min_size=1, max_size=8),
 )
-@settings(max_examples=100)
+@settings(max_examples=draws(100))
 def test_promise_of_mortals(
     batches: list[list[tuple[str, str]]],
     scripts: list[list[str]],
@@ -545,7 +546,7 @@ schedules = st.lists(st.integers(0, 3), max_size=200)
 
 
 @given(batch=batches, order=schedules, queued=st.booleans())
-@settings(max_examples=60)
+@settings(max_examples=draws(60))
 def test_four_copies(batch: list[tuple[str, str]], order: list[int], queued: bool) -> None:
     """F-14: of four copies at once, however their steps interleave, each alert is told once."""
     world, done = copies_of(event_of(batch), order, {}, queued)
@@ -563,7 +564,7 @@ def test_four_copies(batch: list[tuple[str, str]], order: list[int], queued: boo
     queued=st.booleans(),
     deaths=st.dictionaries(st.integers(0, 3), st.integers(1, 30), max_size=3),
 )
-@settings(max_examples=60)
+@settings(max_examples=draws(60))
 def test_copies_that_die(
     batch: list[tuple[str, str]], order: list[int], queued: bool, deaths: dict[int, int]
 ) -> None:

@@ -37,6 +37,8 @@ KEYS_HEADER = (
 )
 EVENTS_HEADER = b"eventTime,eventName,username,account_id,account_name,resources,outcome,region\r\n"
 
+pytestmark = pytest.mark.slow  # 26 accounts in moto
+
 PASSWORDS = {  # how it is, and what the two cells say
     None: ("No configurada", "Nunca"),
     -1: ("Configurada", "Nunca"),

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import judges
+from conftest import draws
 from fakes import BOT_TOKEN, DISCORD, HOOK, PLACES, ROUTING_KEY, TEAMS, examples, told
 from trailbell.channels.base import COMMANDS_LIMIT, Channel
 from trailbell.channels.discord import Discord
@@ -99,7 +100,7 @@ TEXTS = st.text() | st.sampled_from(judges.HOSTILE)
 
 
 @every_channel
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=draws(100), deadline=None)
 @given(
     severity=st.sampled_from([None, *Severity]),
     values=st.lists(TEXTS, max_size=4),

@@ -215,8 +215,8 @@ def test_unharmed(world: World) -> None:
     assert life.done == [
         "get_item",  # is a run open?
         "batch_get_item",  # which of its alerts are new?
-        "send_message",  # what will close the run
-        "update_item",  # what it is about
+        "update_item",  # what a run would be about
+        "send_message",  # what will close it
         "put_item",  # the run
         "update_item",  # the others are counted
         "batch_write_item",  # and with that told

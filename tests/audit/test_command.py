@@ -18,6 +18,8 @@ from trailbell.model import Event
 from trailbell.settings import Mute
 from trailbell.testing import call, role
 
+pytestmark = pytest.mark.slow  # moto takes its time
+
 AUDITS = ("inventory", "mfa", "root")
 SECRET = "wJalrXUtnFEMIs3cretKey"
 

@@ -16,6 +16,8 @@ from trailbell import aws
 from trailbell.audit import users
 from trailbell.errors import AwsError
 
+pytestmark = pytest.mark.slow  # moto takes its time
+
 CSV_HEADER = b"username,has_console_access,mfa_enabled,compliance_status\r\n"
 
 

@@ -27,6 +27,8 @@ from pages import Page
 from trailbell.audit.findings import CHECKS, NOT_READ
 from trailbell.audit.users import Device
 
+pytestmark = pytest.mark.slow  # moto takes its time
+
 HEADER = (
     "severity,check,account_id,account_name,resource,title,detail,fix,"
     "cis_5_0_0,cis_3_0_0,nist_800_53_r5,soc_2,iso_27001_2022"

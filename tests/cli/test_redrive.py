@@ -26,6 +26,8 @@ from trailbell.settings import Settings
 from trailbell.state.dynamodb import DynamoLedger, Table
 from trailbell.testing import call
 
+pytestmark = pytest.mark.slow  # moto takes its time
+
 GONE: Answer = (404, {}, "no_service")
 BUSY: Answer = (429, {"Retry-After": "1"}, "")
 GROUP = "CloudTrail/logs"
